@@ -1,0 +1,28 @@
+//! Machinery without a domain: what both ends of the network stand on.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`db`] | one SQL text on SQLite (group commit) and PostgreSQL; migrations |
+//! | [`jobs`] | background work as rows: leases, backoff, uniqueness, dead letters |
+//! | [`idempotency`] | first answers by key, in one transaction or in two |
+//! | [`clock`], [`random`] | time and chance as values that are passed in |
+//!
+//! This crate never knows a domain word. Begin reading at [`db`].
+
+pub mod clock;
+pub mod db;
+mod dialect;
+pub mod idempotency;
+pub mod jobs;
+pub mod random;
+pub mod testing;
+
+/// The tables of this crate, needed by every database that uses it.
+pub const MIGRATIONS: db::Migrations = db::Migrations {
+    set: "kit",
+    files: &[
+        ("0001_jobs", include_str!("../migrations/0001_jobs.sql")),
+        ("0002_idempotency", include_str!("../migrations/0002_idempotency.sql")),
+        ("0003_deliveries", include_str!("../migrations/0003_deliveries.sql")),
+    ],
+};

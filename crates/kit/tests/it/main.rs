@@ -1,0 +1,4 @@
+//! Integration tests of the machinery: one binary, own databases, free ports.
+
+mod db;
+mod jobs;
