@@ -6,16 +6,22 @@
 //! | [`jobs`] | background work as rows: leases, backoff, uniqueness, dead letters |
 //! | [`idempotency`] | first answers by key, in one transaction or in two |
 //! | [`clock`], [`random`] | time and chance as values that are passed in |
+//! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
+//! | [`telemetry`] | logs, and wrappers that keep secrets out of them |
 //!
 //! This crate never knows a domain word. Begin reading at [`db`].
 
 pub mod clock;
 pub mod db;
 mod dialect;
+pub mod http;
 pub mod idempotency;
 pub mod jobs;
 pub mod random;
+pub mod shutdown;
+pub mod telemetry;
 pub mod testing;
+pub mod tls;
 
 /// The tables of this crate, needed by every database that uses it.
 pub const MIGRATIONS: db::Migrations = db::Migrations {

@@ -94,11 +94,7 @@ pub struct ErrorSummary {
 impl ApiError {
     /// An error with its status, code and a message for the developer on the other side. `error_type` is derived from the
     /// status (fact sheet 01 §6) and can be replaced by [`ApiError::with_type`].
-    pub fn new(
-        status: StatusCode,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(ApiErrorParts {
             status,
             error_type: Some(usual_type(status)),
@@ -163,8 +159,12 @@ impl ApiError {
     /// 405; the router adds `allow`.
     pub fn method_not_allowed() -> Self {
         // Ours: code of an unknown route, as the network lists no code for the status (RULINGS).
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "NOT_FOUND", "The path exists, but not with this method; see the allow header.")
-            .without_type()
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "NOT_FOUND",
+            "The path exists, but not with this method; see the allow header.",
+        )
+        .without_type()
     }
 
     /// 500 `TIMEOUT`: the request took longer than it may (fact sheet 01 §7).
@@ -249,7 +249,7 @@ impl ApiError {
             error.id = %self.error_id,
             error.code = %self.error_code,
             http.status = self.status.as_u16(),
-            error.chain = %self.source.as_deref().map_or_else(|| "no further cause".to_owned(), chain),
+            error.chain = %self.source.as_deref().map_or_else(|| "no further cause".to_owned(), |source| chain(source)),
             "answering {} {}", self.status.as_u16(), self.error_code,
         );
     }
@@ -289,10 +289,9 @@ impl IntoResponse for ApiError {
         *response.status_mut() = self.status;
         *response.headers_mut() = std::mem::take(&mut self.headers);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.extensions_mut().insert(ErrorSummary {
-            error_id: self.error_id,
-            error_code: std::mem::take(&mut self.error_code),
-        });
+        response
+            .extensions_mut()
+            .insert(ErrorSummary { error_id: self.error_id, error_code: std::mem::take(&mut self.error_code) });
         response
     }
 }
@@ -389,7 +388,8 @@ mod tests {
 
     #[test]
     fn texts_are_cut_to_the_documented_lengths_at_character_bounds() {
-        let error = ApiError::new(StatusCode::BAD_REQUEST, "X", "ä".repeat(5000)).field("p".repeat(300), "ö".repeat(600));
+        let error =
+            ApiError::new(StatusCode::BAD_REQUEST, "X", "ä".repeat(5000)).field("p".repeat(300), "ö".repeat(600));
         let value: serde_json::Value = serde_json::from_slice(&error.to_json()).unwrap();
         assert_eq!(value["error_message"].as_str().unwrap().chars().count(), 2048);
         assert_eq!(value["validation_errors"][0]["parameter"].as_str().unwrap().chars().count(), 256);

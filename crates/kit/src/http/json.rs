@@ -75,12 +75,10 @@ async fn read(body: axum::body::Body) -> Result<Bytes, ApiError> {
     // Sizes are bounded by the stack, which also replaces this answer when its limit is the cause.
     match body.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            CODE,
-            "The request body could not be read to its end.",
-        )
-        .with_source(error)),
+        Err(error) => {
+            Err(ApiError::new(StatusCode::BAD_REQUEST, CODE, "The request body could not be read to its end.")
+                .with_source(error))
+        }
     }
 }
 

@@ -82,7 +82,11 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().copied().ok_or_else(|| ApiError::internal("the router is served without its stack"))
+        parts
+            .extensions
+            .get::<Self>()
+            .copied()
+            .ok_or_else(|| ApiError::internal("the router is served without its stack"))
     }
 }
 
@@ -137,7 +141,8 @@ where
         let inner = std::mem::replace(&mut self.inner, clone);
         let config = Arc::clone(&self.config);
 
-        let request_id = RequestId(Uuid::from_bytes(uuid::Builder::from_random_bytes(rand::random()).into_uuid().into_bytes()));
+        let request_id =
+            RequestId(Uuid::from_bytes(uuid::Builder::from_random_bytes(rand::random()).into_uuid().into_bytes()));
         request.extensions_mut().insert(request_id);
         let route = request.extensions().get::<MatchedPath>().cloned();
         let method = method_label(request.method());
@@ -154,7 +159,9 @@ where
                     Ok((request, overrun)) => run(inner, request, overrun, route.as_ref(), &config).await,
                     Err(refusal) => refusal.into_response(),
                 };
-                if let Ok(value) = HeaderValue::from_str(request_id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
+                if let Ok(value) =
+                    HeaderValue::from_str(request_id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+                {
                     response.headers_mut().insert(config.request_id_header.clone(), value);
                 }
                 record(method, route.as_ref(), &response, started.elapsed());
@@ -187,9 +194,8 @@ async fn admit(
         None => {
             let overrun = Arc::new(AtomicBool::new(false));
             let flag = Arc::clone(&overrun);
-            let request = request.map(|inner| {
-                Body::new(BoundedBody { inner, remaining: body_bytes_max, drained: 0, overrun: flag })
-            });
+            let request = request
+                .map(|inner| Body::new(BoundedBody { inner, remaining: body_bytes_max, drained: 0, overrun: flag }));
             Ok((request, Some(overrun)))
         }
     }
@@ -211,9 +217,9 @@ where
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => ApiError::internal(Panicked(panic_text(&*panic).to_owned())).into_response(),
-        Err(_) => ApiError::timeout()
-            .with_source(format!("no response within {:?}", config.request_timeout))
-            .into_response(),
+        Err(_) => {
+            ApiError::timeout().with_source(format!("no response within {:?}", config.request_timeout)).into_response()
+        }
     };
     if !response.status().is_client_error() && !response.status().is_server_error() {
         return response;
@@ -249,10 +255,7 @@ fn body_limit(route: Option<&MatchedPath>, config: &StackConfig) -> usize {
     if config.body_bytes_max_by_route.is_empty() {
         return config.body_bytes_max;
     }
-    route
-        .and_then(|route| config.body_bytes_max_by_route.get(route.as_str()))
-        .copied()
-        .unwrap_or(config.body_bytes_max)
+    route.and_then(|route| config.body_bytes_max_by_route.get(route.as_str())).copied().unwrap_or(config.body_bytes_max)
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -260,9 +263,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 async fn drain(mut body: Body) {
-    let reading = async {
-        while let Some(Ok(_)) = body.frame().await {}
-    };
+    let reading = async { while let Some(Ok(_)) = body.frame().await {} };
     // Whether it ended or time ran out, the answer is the same.
     let _ = tokio::time::timeout(DRAIN_TIME_MAX, reading).await;
 }

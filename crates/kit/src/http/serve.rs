@@ -195,12 +195,8 @@ impl Server {
                     continue;
                 }
             };
-            let connection = Connection {
-                router: router.clone(),
-                peer,
-                config: Arc::clone(&config),
-                polite: polite.clone(),
-            };
+            let connection =
+                Connection { router: router.clone(), peer, config: Arc::clone(&config), polite: polite.clone() };
             let (tls, now) = (tls.clone(), now.clone());
             connections.spawn(async move {
                 let _permit = permit;
@@ -275,10 +271,9 @@ impl Acceptor {
     fn peer_certificate(&self, connection: &rustls::ServerConnection) -> Option<PeerCertificate> {
         let (end_entity, intermediates) = connection.peer_certificates()?.split_first()?;
         let chain_valid = self.roots_checked
-            || self
-                .reporter
-                .as_ref()
-                .is_some_and(|verifier| verifier.verify_client_cert(end_entity, intermediates, UnixTime::now()).is_ok());
+            || self.reporter.as_ref().is_some_and(|verifier| {
+                verifier.verify_client_cert(end_entity, intermediates, UnixTime::now()).is_ok()
+            });
         Some(PeerCertificate { der: Bytes::copy_from_slice(end_entity), chain_valid })
     }
 }
@@ -426,7 +421,10 @@ impl Activity {
     /// Bytes came in while nothing was in flight: a head has begun. On HTTP/2 they may be mere pings, and the protocol has
     /// its own bounds.
     fn bytes_arrived(&self) {
-        if self.is_idle() && self.head_since_ms.load(Ordering::Relaxed) == 0 && !self.multiplexed.load(Ordering::Relaxed) {
+        if self.is_idle()
+            && self.head_since_ms.load(Ordering::Relaxed) == 0
+            && !self.multiplexed.load(Ordering::Relaxed)
+        {
             self.head_since_ms.store(self.now_ms(), Ordering::Release);
         }
     }
