@@ -1,0 +1,83 @@
+//! Where customers can pay with Klarna (sheet 04 §8.2): 26 countries, each with one currency, its locales and its region.
+
+use crate::{krn::Region, money::Currency};
+
+/// One customer market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Market {
+    /// ISO 3166-1 alpha-2.
+    pub country: &'static str,
+    currency: &'static str,
+    /// RFC 5646, the default first.
+    pub locales: &'static [&'static str],
+    pub region: Region,
+}
+
+impl Market {
+    pub fn currency(&self) -> Currency {
+        self.currency.parse().expect("the market table names currencies of ISO 4217")
+    }
+
+    pub fn default_locale(&self) -> &'static str {
+        self.locales[0]
+    }
+
+    /// Takes either case.
+    pub fn by_country(country: &str) -> Option<&'static Self> {
+        MARKETS.iter().find(|market| market.country.eq_ignore_ascii_case(country))
+    }
+}
+
+/// All customer markets, by country code.
+pub fn markets() -> &'static [Market] {
+    &MARKETS
+}
+
+/// Currencies that Klarna settles in (15, sheet 04 §8.2).
+pub fn settlement_currencies() -> impl Iterator<Item = Currency> {
+    SETTLEMENT_CURRENCIES.iter().map(|code| code.parse().expect("the table names currencies of ISO 4217"))
+}
+
+const SETTLEMENT_CURRENCIES: [&str; 15] =
+    ["AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "HUF", "MXN", "NOK", "NZD", "PLN", "RON", "SEK", "USD"];
+
+const fn market(
+    country: &'static str,
+    currency: &'static str,
+    region: Region,
+    locales: &'static [&'static str],
+) -> Market {
+    Market { country, currency, locales, region }
+}
+
+static MARKETS: [Market; 26] = {
+    use Region::{Ap1, Eu1, Us1};
+    [
+        market("AT", "EUR", Eu1, &["de-AT", "en-AT"]),
+        market("AU", "AUD", Ap1, &["en-AU"]),
+        market("BE", "EUR", Eu1, &["nl-BE", "fr-BE", "en-BE"]),
+        market("CA", "CAD", Us1, &["en-CA", "fr-CA"]),
+        market("CH", "CHF", Eu1, &["de-CH", "fr-CH", "it-CH", "en-CH"]),
+        market("CZ", "CZK", Eu1, &["cs-CZ", "en-CZ"]),
+        market("DE", "EUR", Eu1, &["de-DE", "en-DE"]),
+        market("DK", "DKK", Eu1, &["da-DK", "en-DK"]),
+        market("ES", "EUR", Eu1, &["es-ES", "en-ES"]),
+        market("FI", "EUR", Eu1, &["fi-FI", "sv-FI", "en-FI"]),
+        market("FR", "EUR", Eu1, &["fr-FR", "en-FR"]),
+        market("GB", "GBP", Eu1, &["en-GB"]),
+        market("GR", "EUR", Eu1, &["el-GR", "en-GR"]),
+        market("HU", "HUF", Eu1, &["hu-HU", "en-HU"]),
+        market("IE", "EUR", Eu1, &["en-IE"]),
+        market("IT", "EUR", Eu1, &["it-IT", "en-IT"]),
+        market("MX", "MXN", Us1, &["es-MX", "en-MX"]),
+        market("NL", "EUR", Eu1, &["nl-NL", "en-NL"]),
+        market("NO", "NOK", Eu1, &["nb-NO", "en-NO"]),
+        market("NZ", "NZD", Ap1, &["en-NZ"]),
+        market("PL", "PLN", Eu1, &["pl-PL", "en-PL"]),
+        market("PT", "EUR", Eu1, &["pt-PT", "en-PT"]),
+        market("RO", "RON", Eu1, &["ro-RO", "en-RO"]),
+        market("SE", "SEK", Eu1, &["sv-SE", "en-SE"]),
+        market("SK", "EUR", Eu1, &["sk-SK", "en-SK"]),
+        market("US", "USD", Us1, &["en-US", "es-US"]),
+    ]
+};
