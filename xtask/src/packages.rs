@@ -91,10 +91,19 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     if on_path("apt-get").is_none() {
         bail!("this machine has no apt-get; install {} by hand", packages.join(", "));
     }
-    let mut install = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet"];
+    let mut install = vec![
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "--yes",
+        "-qq",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ];
     install.push("--no-install-recommends");
     install.extend(packages);
-    as_root(&["apt-get", "update", "--quiet"])?;
+    as_root(&["apt-get", "update", "-qq"])?;
     as_root(&install)
 }
 
