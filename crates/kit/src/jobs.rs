@@ -17,8 +17,11 @@ use crate::db::{Db, DbError, Tx};
 use crate::random::Random;
 use crate::{dialect, params, row};
 
-/// How long a claimed job belongs to its worker before others may take it, in microseconds.
-const LEASE_US: i64 = 120 * SECOND_US;
+/// How long a claimed job belongs to its worker before others may take it, in microseconds. A worker that lives renews it;
+/// after a crash, this is how long the job waits.
+const LEASE_US: i64 = 15 * SECOND_US;
+/// How often a running job's lease is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How often a worker looks for work that nobody poked it about.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -71,6 +74,8 @@ row! {
 pub enum Outcome {
     /// The job is finished and its row removed.
     Done,
+    /// The handler has settled the row itself, by [`finish`] in a transaction of its own.
+    Settled,
     /// Run again at this time, in microseconds UTC.
     RetryAt(i64, String),
     /// Run again after the worker's backoff, or give up when its attempts are used up.
@@ -163,12 +168,27 @@ async fn next_due(tx: &mut Tx, kind: &str) -> Result<Option<i64>, DbError> {
     Ok(tx.fetch_one::<NextDue>(sql, params![kind]).await?.due_at)
 }
 
+/// Removes a claimed job's row: for handlers that do so in the transaction that holds their result.
+/// Says whether the row was still theirs; if not, another worker has taken the job over.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn finish(tx: &mut Tx, job: &Job) -> Result<bool, DbError> {
+    let sql = "delete from jobs where kind = $1 and key = $2 and attempts = $3";
+    Ok(tx.execute(sql, params![&job.kind, &job.key, job.attempts]).await? > 0)
+}
+
+async fn renew(tx: &mut Tx, kind: &str, key: &str, attempt: i64, wall: i64) -> Result<u64, DbError> {
+    let sql = "update jobs set lease_until = $4 where kind = $1 and key = $2 and attempts = $3 and lease_until > 0";
+    tx.execute(sql, params![kind, key, attempt, wall + LEASE_US]).await
+}
+
 async fn settle(tx: &mut Tx, job: &Job, outcome: &Outcome, now: i64) -> Result<(), DbError> {
     // Guarded by the attempt: a worker whose lease ran out must not overwrite its successor's result.
     match outcome {
+        Outcome::Settled => {}
         Outcome::Done => {
-            let sql = "delete from jobs where kind = $1 and key = $2 and attempts = $3";
-            tx.execute(sql, params![&job.kind, &job.key, job.attempts]).await?;
+            finish(tx, job).await?;
         }
         Outcome::RetryAt(at, error) => {
             let sql = "update jobs set due_at = $4, lease_until = 0, last_error = $5, updated_at = $6
@@ -314,10 +334,16 @@ impl Worker {
     async fn run_job(&self, index: usize, job: Job) {
         use futures_util::FutureExt as _;
         let kind = &self.kinds[index];
-        let outcome = std::panic::AssertUnwindSafe(kind.handler.run(&job))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Outcome::Retry("the handler panicked".to_owned()));
+        let outcome = {
+            let mut run = std::panic::AssertUnwindSafe(kind.handler.run(&job)).catch_unwind();
+            loop {
+                tokio::select! {
+                    outcome = &mut run => break outcome,
+                    () = tokio::time::sleep(RENEW_EVERY) => self.renew(&job).await,
+                }
+            }
+        };
+        let outcome = outcome.unwrap_or_else(|_| Outcome::Retry("the handler panicked".to_owned()));
         let outcome = self.with_backoff(kind, &job, outcome);
         metrics::counter!("jobs_run_total", "kind" => kind.name, "outcome" => outcome_label(&outcome)).increment(1);
         if let Outcome::Dead(error) = &outcome {
@@ -328,6 +354,17 @@ impl Worker {
         if let Err(error) = settled {
             // The lease runs out and the job runs again.
             tracing::warn!(job.kind = kind.name, error = &error as &dyn std::error::Error, "settling a job");
+        }
+        // The lane may have looked for the next due time before this job had one.
+        self.poke.poke();
+    }
+
+    async fn renew(&self, job: &Job) {
+        let (kind, key, attempt, wall) = (job.kind.clone(), job.key.clone(), job.attempts, self.wall.now());
+        let renewed: Result<u64, DbError> =
+            self.db.write(move |tx| Box::pin(async move { renew(tx, &kind, &key, attempt, wall).await })).await;
+        if let Err(error) = renewed {
+            tracing::warn!(job.kind = %job.kind, error = &error as &dyn std::error::Error, "renewing a lease");
         }
     }
 
@@ -346,7 +383,7 @@ impl Worker {
 
 fn outcome_label(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Done => "done",
+        Outcome::Done | Outcome::Settled => "done",
         Outcome::RetryAt(..) | Outcome::Retry(_) => "retry",
         Outcome::Dead(_) => "dead",
     }

@@ -7,17 +7,23 @@
 //! | [`idempotency`] | first answers by key, in one transaction or in two |
 //! | [`clock`], [`random`] | time and chance as values that are passed in |
 //! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
+//! | [`outbound`] | calls to URLs that others chose, and to services that are configured |
+//! | [`rate_limit`], [`secret_box`] | quotas at several levels; secrets at rest |
 //! | [`telemetry`] | logs, and wrappers that keep secrets out of them |
 //!
 //! This crate never knows a domain word. Begin reading at [`db`].
 
 pub mod clock;
 pub mod db;
+pub mod deliveries;
 mod dialect;
 pub mod http;
 pub mod idempotency;
 pub mod jobs;
+pub mod outbound;
 pub mod random;
+pub mod rate_limit;
+pub mod secret_box;
 pub mod shutdown;
 pub mod telemetry;
 pub mod testing;

@@ -11,6 +11,7 @@
 //!
 //! Statements are constants with `$1` parameters; see [`params!`](crate::params) and [`row!`](crate::row).
 
+mod answer;
 mod migrate;
 mod postgres;
 mod sqlite;

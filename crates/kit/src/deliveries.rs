@@ -1,0 +1,328 @@
+//! Webhooks on their way out: a row per event and subscription, a row per attempt, a job until it is settled.
+//!
+//! A delivery is created in the transaction of the event that it tells of. Its body never changes: every attempt, and a
+//! replay, sends the same bytes. Where it goes, and how it is signed, is asked anew at each attempt from a [`Destination`].
+//!
+//! `PENDING` → `DELIVERED`, or `RETRYING` by the [`Schedule`] until `FAILED`; `DROPPED` when the destination is gone;
+//! a replay makes any of them `PENDING` again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::clock::Clock;
+use crate::db::{Db, DbError, Tx, UnitFuture};
+use crate::jobs::{self, Handler, Job, NewJob, Outcome};
+use crate::{params, row};
+
+/// The kind of the jobs that deliver.
+pub const KIND: &str = "delivery";
+
+/// A delivery to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewDelivery<'a> {
+    /// Whose it is: the account that subscribed.
+    pub owner: &'a str,
+    /// Its id, unique within the owner.
+    pub delivery_id: &'a str,
+    /// The subscription that it goes to.
+    pub target: &'a str,
+    /// The event that it tells of.
+    pub event_id: &'a str,
+    /// That event's type.
+    pub event_type: &'a str,
+    /// The bytes that every attempt sends.
+    pub body: &'a [u8],
+}
+
+row! {
+    /// A delivery and where it stands.
+    pub struct Delivery {
+        pub owner: String,
+        pub delivery_id: String,
+        pub target: String,
+        pub event_id: String,
+        pub event_type: String,
+        pub body: Vec<u8>,
+        /// `PENDING`, `RETRYING`, `DELIVERED`, `FAILED` or `DROPPED`.
+        pub state: String,
+        /// Attempts so far, replays included.
+        pub attempts: i64,
+        /// Retries since the beginning or the last replay.
+        pub retries: i64,
+        /// When the next attempt is due, in microseconds UTC.
+        pub next_at: Option<i64>,
+        pub created_at: i64,
+        pub updated_at: i64,
+    }
+}
+
+row! {
+    /// One attempt to deliver.
+    pub struct Attempt {
+        pub delivery_id: String,
+        /// 1 at the first.
+        pub attempt: i64,
+        pub url: String,
+        /// Microseconds UTC.
+        pub started_at: i64,
+        pub duration_us: i64,
+        /// The answer's status, if there was an answer.
+        pub status: Option<i64>,
+        /// Why there was none.
+        pub error: Option<String>,
+        /// The beginning of the answer's body.
+        pub response: Option<String>,
+    }
+}
+
+/// Which deliveries to list; newest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter<'a> {
+    /// Only those to this subscription.
+    pub target: Option<&'a str>,
+    /// Only those of this event.
+    pub event_id: Option<&'a str>,
+    /// Only those in this state.
+    pub state: Option<&'a str>,
+    /// Only those whose id is below this one: the cursor, as ids ascend with time.
+    pub before: Option<&'a str>,
+}
+
+/// Where a delivery goes at this moment.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The receiver.
+    pub url: String,
+    /// Headers beside the content type: the signature, most of all.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Knows the subscriptions: where they point, and how to sign for them.
+pub trait Destination: Send + Sync + 'static {
+    /// The url and headers for one attempt that starts at `now`; `None` when the subscription is gone or switched off.
+    fn prepare<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        delivery: &'a Delivery,
+        now: i64,
+    ) -> UnitFuture<'a, Result<Option<Prepared>, DbError>>;
+}
+
+/// Sends the bytes; the guarded client for urls that others chose implements it.
+pub trait Post: Send + Sync + 'static {
+    /// One POST, answered or not.
+    fn post<'a>(&'a self, prepared: &'a Prepared, body: Bytes) -> BoxFuture<'a, Posted>;
+}
+
+/// What came of a POST.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// The status, or why there was no answer.
+    pub outcome: Result<u16, String>,
+    /// The beginning of the answer's body.
+    pub response: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// When to try again, and what counts as delivered.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Gaps after each failed attempt, in microseconds; after the last one the delivery has failed.
+    pub gaps_us: &'static [i64],
+    /// Statuses that acknowledge.
+    pub success: &'static [u16],
+}
+
+/// Writes a delivery and the job that makes it.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn create(tx: &mut Tx, new: &NewDelivery<'_>, now: i64) -> Result<(), DbError> {
+    let sql =
+        "insert into deliveries (owner, delivery_id, target, event_id, event_type, body, state, attempts, retries,
+        next_at, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 'PENDING', 0, 0, $7, $7, $7)";
+    let values = params![new.owner, new.delivery_id, new.target, new.event_id, new.event_type, new.body, now];
+    tx.execute(sql, values).await?;
+    enqueue(tx, new.owner, new.delivery_id, now).await
+}
+
+async fn enqueue(tx: &mut Tx, owner: &str, delivery_id: &str, now: i64) -> Result<(), DbError> {
+    let key = job_key(owner, delivery_id);
+    jobs::enqueue(tx, &NewJob { kind: KIND, key: &key, payload: "", due_at: now }, now).await.map(drop)
+}
+
+fn job_key(owner: &str, delivery_id: &str) -> String {
+    format!("{owner}/{delivery_id}")
+}
+
+/// Sends a settled delivery once more, by the whole schedule; says whether there is such a delivery.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn replay(tx: &mut Tx, owner: &str, delivery_id: &str, now: i64) -> Result<bool, DbError> {
+    let sql = "update deliveries set state = 'PENDING', retries = 0, next_at = $3, updated_at = $3
+        where owner = $1 and delivery_id = $2";
+    let found = tx.execute(sql, params![owner, delivery_id, now]).await? > 0;
+    if found {
+        // A job that waits for its retry is brought forward instead.
+        jobs::cancel(tx, KIND, &job_key(owner, delivery_id)).await?;
+        enqueue(tx, owner, delivery_id, now).await?;
+    }
+    Ok(found)
+}
+
+const COLUMNS: &str =
+    "select owner, delivery_id, target, event_id, event_type, body, state, attempts, retries, next_at,
+    created_at, updated_at from deliveries where owner = $1 and delivery_id = $2";
+
+/// One delivery.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn read(tx: &mut Tx, owner: &str, delivery_id: &str) -> Result<Option<Delivery>, DbError> {
+    tx.fetch_optional(COLUMNS, params![owner, delivery_id]).await
+}
+
+/// Deliveries of an owner, newest first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list(tx: &mut Tx, owner: &str, filter: &Filter<'_>, limit: i64) -> Result<Vec<Delivery>, DbError> {
+    let sql = "select owner, delivery_id, target, event_id, event_type, body, state, attempts, retries, next_at,
+            created_at, updated_at
+        from deliveries
+        where owner = $1 and (cast($2 as text) is null or target = $2) and (cast($3 as text) is null or event_id = $3)
+            and (cast($4 as text) is null or state = $4) and (cast($5 as text) is null or delivery_id < $5)
+        order by delivery_id desc limit $6";
+    let values = params![owner, filter.target, filter.event_id, filter.state, filter.before, limit];
+    tx.fetch_all(sql, values).await
+}
+
+/// All attempts of a delivery, in order.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn attempts(tx: &mut Tx, owner: &str, delivery_id: &str) -> Result<Vec<Attempt>, DbError> {
+    let sql = "select delivery_id, attempt, url, started_at, duration_us, status, error, response
+        from delivery_attempts where owner = $1 and delivery_id = $2 order by attempt";
+    tx.fetch_all(sql, params![owner, delivery_id]).await
+}
+
+/// Makes deliveries: the handler of the jobs of [`KIND`].
+pub struct Deliverer<D, P> {
+    db: Db,
+    clock: Clock,
+    destination: Arc<D>,
+    post: P,
+    schedule: Schedule,
+}
+
+impl<D: Destination, P: Post> Deliverer<D, P> {
+    /// A deliverer to one kind of destination.
+    pub fn new(db: Db, clock: Clock, destination: D, post: P, schedule: Schedule) -> Self {
+        Self { db, clock, destination: Arc::new(destination), post, schedule }
+    }
+
+    async fn deliver(&self, job: &Job) -> Result<Outcome, DbError> {
+        let Some((owner, delivery_id)) = job.key.rsplit_once('/') else {
+            return Ok(Outcome::Dead("the key names no delivery".to_owned()));
+        };
+        let Some((delivery, prepared)) = self.prepare(owner, delivery_id).await? else {
+            return Ok(Outcome::Dead("there is no such delivery".to_owned()));
+        };
+        let Some(prepared) = prepared else {
+            return self.settle(job, &delivery, "DROPPED", None).await;
+        };
+        let started_at = self.clock.now();
+        let posted = self.post.post(&prepared, Bytes::from(delivery.body.clone())).await;
+        let acknowledged = matches!(posted.outcome, Ok(status) if self.schedule.success.contains(&status));
+        let gap = usize::try_from(delivery.retries).ok().and_then(|done| self.schedule.gaps_us.get(done));
+        let (state, retry_at) = match gap {
+            _ if acknowledged => ("DELIVERED", None),
+            Some(gap) => ("RETRYING", Some(self.clock.now() + gap)),
+            None => ("FAILED", None),
+        };
+        if !acknowledged {
+            tracing::warn!(
+                delivery.id = delivery_id, event.kind = %delivery.event_type, attempt = delivery.attempts + 1,
+                outcome = ?posted.outcome, state, "delivery {delivery_id} was not acknowledged"
+            );
+        }
+        let attempt = Attempt {
+            delivery_id: delivery_id.to_owned(),
+            attempt: delivery.attempts + 1,
+            url: prepared.url,
+            started_at,
+            duration_us: i64::try_from(posted.duration.as_micros()).unwrap_or(i64::MAX),
+            status: posted.outcome.as_ref().ok().map(|status| i64::from(*status)),
+            error: posted.outcome.err(),
+            response: posted.response,
+        };
+        self.settle(job, &delivery, state, Some((attempt, retry_at))).await
+    }
+
+    async fn prepare(&self, owner: &str, delivery_id: &str) -> Result<Option<(Delivery, Option<Prepared>)>, DbError> {
+        let (owner, delivery_id) = (owner.to_owned(), delivery_id.to_owned());
+        let (destination, now) = (Arc::clone(&self.destination), self.clock.now());
+        self.db
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(delivery) = read(tx, &owner, &delivery_id).await? else { return Ok(None) };
+                    let prepared = destination.prepare(tx, &delivery, now).await?;
+                    Ok(Some((delivery, prepared)))
+                })
+            })
+            .await
+    }
+
+    /// One transaction for the attempt, the delivery's state and, when it is settled, the job.
+    async fn settle(
+        &self,
+        job: &Job,
+        delivery: &Delivery,
+        state: &'static str,
+        attempt: Option<(Attempt, Option<i64>)>,
+    ) -> Result<Outcome, DbError> {
+        let (job, now) = (job.clone(), self.clock.now());
+        let (owner, delivery_id, counted) = (delivery.owner.clone(), delivery.delivery_id.clone(), delivery.attempts);
+        let (attempt, retry_at) = attempt.unzip();
+        let retry_at = retry_at.flatten();
+        let why = attempt.as_ref().and_then(|a| a.error.clone().or(a.status.map(|status| format!("status {status}"))));
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    if let Some(a) = &attempt {
+                        // A second worker after a lost lease makes the same attempt number: the first record stays.
+                        let sql = "insert into delivery_attempts (owner, delivery_id, attempt, url, started_at, duration_us,
+                            status, error, response) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing";
+                        let values = params![
+                            &owner, &delivery_id, a.attempt, &a.url, a.started_at, a.duration_us, a.status, &a.error,
+                            &a.response
+                        ];
+                        tx.execute(sql, values).await?;
+                    }
+                    let tried = i64::from(attempt.is_some());
+                    let retried = i64::from(retry_at.is_some());
+                    let sql = "update deliveries set state = $3, attempts = attempts + $4, retries = retries + $5,
+                        next_at = $6, updated_at = $7 where owner = $1 and delivery_id = $2 and attempts = $8";
+                    let values = params![&owner, &delivery_id, state, tried, retried, retry_at, now, counted];
+                    tx.execute(sql, values).await?;
+                    match retry_at {
+                        Some(at) => Ok(Outcome::RetryAt(at, why.unwrap_or_default())),
+                        None => jobs::finish(tx, &job).await.map(|_| Outcome::Settled),
+                    }
+                })
+            })
+            .await
+    }
+}
+
+impl<D: Destination, P: Post> Handler for Deliverer<D, P> {
+    fn run<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move { self.deliver(job).await.unwrap_or_else(|error| Outcome::Retry(error.to_string())) })
+    }
+}
