@@ -9,7 +9,7 @@
 //! - [`payments`]: payment requests, authorization, transactions, supplementary purchase data
 //! - [`event`], [`webhook`]: the event catalogue, subscriptions, the delivery and its signature
 //! - [`error`], [`header`]: the error object with its codes; header names, integration metadata
-
+//! - [`shape`]: tables of what a body must look like, checked so that every fault is named; ready ones in [`shape::shapes`]
 //! - [`open_enum!`]: string enums that keep what they do not know
 
 pub mod open_enum;
@@ -22,6 +22,7 @@ pub mod krn;
 pub mod market;
 pub mod money;
 pub mod payments;
+pub mod shape;
 pub mod time;
 pub mod webhook;
 
@@ -32,6 +33,7 @@ pub use krn::*;
 pub use market::{Market, markets, settlement_currencies};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use payments::*;
+pub use shape::{Shape, check_purchase_sum, check_sum, line_items_sum, shapes};
 pub use time::{TimeError, Timestamp, parse_duration};
 pub use webhook::{
     Envelope, Metadata, SignatureError, SigningKey, SigningSecret, Simulate, Webhook, WebhookStatus, sign, verify,
