@@ -69,26 +69,26 @@ pub enum TlsError {
 }
 
 /// A certificate chain with its private key. Debug shows neither.
-pub struct ServerIdentity {
+pub struct Identity {
     /// End entity first.
     pub chain: Vec<CertificateDer<'static>>,
     /// Its private key.
     pub key: PrivateKeyDer<'static>,
 }
 
-impl Clone for ServerIdentity {
+impl Clone for Identity {
     fn clone(&self) -> Self {
         Self { chain: self.chain.clone(), key: self.key.clone_key() }
     }
 }
 
-impl std::fmt::Debug for ServerIdentity {
+impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerIdentity").field("certificates", &self.chain.len()).finish_non_exhaustive()
+        f.debug_struct("Identity").field("certificates", &self.chain.len()).finish_non_exhaustive()
     }
 }
 
-impl ServerIdentity {
+impl Identity {
     /// Reads a certificate chain (end entity first) and its key from PEM files.
     ///
     /// # Errors
@@ -146,21 +146,29 @@ pub fn install_crypto_provider() {
     }
 }
 
-/// Trust for calls: the public roots compiled in, and extra ones. Revocation is not checked.
+/// TLS for calls: the public roots compiled in and extra ones are trusted, `identity` is shown to servers that ask for a
+/// certificate, `alpn` lists the protocols offered. Revocation is not checked.
 ///
 /// # Errors
-/// An extra root that is not a certificate.
-pub fn client_config(extra_roots: &[CertificateDer<'static>]) -> Result<rustls::ClientConfig, TlsError> {
+/// An extra root that is not a certificate, and an identity whose parts do not fit.
+pub fn client_config(
+    extra_roots: &[CertificateDer<'static>],
+    identity: Option<Identity>,
+    alpn: &[&[u8]],
+) -> Result<rustls::ClientConfig, TlsError> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for root in extra_roots {
         roots.add(root.clone()).map_err(TlsError::Rustls)?;
     }
-    let mut config = rustls::ClientConfig::builder_with_provider(crypto_provider())
+    let builder = rustls::ClientConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(VERSIONS)
         .map_err(TlsError::Rustls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(TlsError::Rustls)?,
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
 }
 
@@ -237,7 +245,7 @@ pub struct DevTls {
     /// The server key, readable by its owner only.
     pub key_path: PathBuf,
     /// What to serve with.
-    pub identity: ServerIdentity,
+    pub identity: Identity,
 }
 
 /// Makes, or finds again, a private authority and a server certificate in `data_dir` (`ca.pem`, `ca-key.pem`, `cert.pem`,
@@ -282,7 +290,7 @@ fn dev_tls_at(data_dir: &Path, names: &[String], now: SystemTime) -> Result<DevT
         write_private(&key_path, &key.serialize_pem())?;
         write(&certificate_path, &certificate.pem())?;
     }
-    let identity = ServerIdentity::from_files(&certificate_path, &key_path)?;
+    let identity = Identity::from_files(&certificate_path, &key_path)?;
     Ok(DevTls { ca_path, certificate_path, key_path, identity })
 }
 
@@ -334,7 +342,7 @@ fn existing_authority(ca_path: &Path, ca_key_path: &Path, now: SystemTime) -> Op
 }
 
 fn is_current(certificate_path: &Path, key_path: &Path, wanted: &[String], now: SystemTime) -> bool {
-    let Ok(identity) = ServerIdentity::from_files(certificate_path, key_path) else {
+    let Ok(identity) = Identity::from_files(certificate_path, key_path) else {
         return false;
     };
     let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&identity.chain[0]) else {
@@ -459,7 +467,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("empty.pem");
         fs::write(&path, "nothing here").unwrap();
-        let error = ServerIdentity::from_files(&path, &path).unwrap_err();
+        let error = Identity::from_files(&path, &path).unwrap_err();
         assert!(error.to_string().contains("empty.pem"), "{error}");
     }
 }

@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::shutdown::Shutdown;
-use crate::tls::{self, ServerIdentity, TlsError};
+use crate::tls::{self, Identity, TlsError};
 
 /// hyper's own bounds, well above the stack's, so that the stack's answer in our error shape is the one that is seen.
 const HEAD_BYTES_MAX: usize = 128 * 1024;
@@ -72,7 +72,7 @@ impl Default for ServeConfig {
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     /// Certificate chain and key.
-    pub identity: ServerIdentity,
+    pub identity: Identity,
     /// Whether clients are asked for a certificate.
     pub client_certificates: ClientCertificates,
 }
