@@ -1,13 +1,15 @@
 //! Chores of the project, run as `cargo xtask <command>`.
 //!
 //! Everything longer than three lines of shell lives here: the test environment ([`suite`], [`postgres`],
-//! [`packages`]), the lints of the repository ([`tidy`]) and the cost of a clean build ([`build_cost`]).
+//! [`packages`]), the lints of the repository ([`tidy`]), pictures of pages ([`screenshots`]) and
+//! the cost of a clean build ([`build_cost`]).
 //! It depends on next to nothing, so that it builds in seconds on a machine that has nothing yet.
 
 mod build_cost;
 mod packages;
 mod postgres;
 mod rust_source;
+mod screenshots;
 mod suite;
 mod tidy;
 
@@ -28,6 +30,10 @@ Commands:
                                    with ARGS the documentation tests are left out
   postgres                 start a throw-away PostgreSQL, print its url, remove it on Ctrl-C
   tidy                     check the rules of the repository that the compiler cannot check
+  screenshots URL... [--out FOLDER]
+                           photograph pages at 1280 and 390 pixels, light and dark (default folder:
+                           target/screenshots); reports what the browser complains about, and pages that
+                           are wider than the screen
   build-cost               build a release from clean; print time and peak memory, fail beyond the
                            limits that the README promises (ten minutes, 4 GB, two cores)
 ";
@@ -59,6 +65,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
             no_arguments(command, rest)?;
             tidy::run(&root()?)
         }
+        "screenshots" => screenshots::run(&root()?, rest),
         "build-cost" | "size-check" => {
             no_arguments(command, rest)?;
             build_cost::run(&root()?)

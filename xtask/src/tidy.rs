@@ -56,6 +56,13 @@ const IMPURE_CALLS: [(&str, &str); 13] = [
 /// Packages that may: the machinery, the binary, and the chores.
 const MAY_BE_IMPURE: [&str; 3] = ["kit", "kontor", "xtask"];
 
+/// The trade's words. The machinery serves any trade, so none of them stands in its code.
+const DOMAIN_WORDS: [&str; 6] = ["klarna", "partner", "payment", "merchant", "shopper", "refund"];
+
+/// What does I/O. The language of the network is words only.
+const IO_PACKAGES: [&str; 8] =
+    ["tokio", "reqwest", "axum", "hyper", "rusqlite", "tokio-postgres", "rustls", "tracing-subscriber"];
+
 /// A breach of a rule.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Finding {
@@ -216,6 +223,13 @@ fn check_rust(place: &Place<'_>, text: &str) -> Vec<Finding> {
             }));
         }
     }
+    if place.package == "kit" {
+        for (number, text) in source.product_lines().chain(source.product_literals()) {
+            let text = text.to_lowercase();
+            let words = DOMAIN_WORDS.iter().filter(|word| text.contains(**word));
+            findings.extend(words.map(|word| place.finding(number, format!("kit knows no domain word: `{word}`"))));
+        }
+    }
     let may_hold_sql = matches!(place.name, "store.rs" | "dialect.rs") || matches!(place.package, "kit" | "xtask");
     if !may_hold_sql {
         let statements = source.product_literals().filter(|(_, literal)| is_sql(literal));
@@ -311,6 +325,9 @@ fn check_manifest(place: &Place<'_>, text: &str) -> Vec<Finding> {
         if own && !allowed.contains(&name) {
             findings.push(place.finding(entry.line, format!("`{}` never depends on `{name}`", place.package)));
         }
+        if place.package == "protocol" && IO_PACKAGES.contains(&name) {
+            findings.push(place.finding(entry.line, format!("`protocol` does no I/O, `{name}` does")));
+        }
         if name == "anyhow" && entry.section == "dependencies" && !matches!(place.package, "kontor" | "xtask") {
             findings.push(place.finding(entry.line, "libraries have error types of their own; anyhow is for programs"));
         }
@@ -374,7 +391,7 @@ mod tests {
         let text = "const Q: &str = \"select id\n from payments where id = $1\";";
         assert_found("crates/gateway/src/payments/api.rs", text, "SQL belongs in store.rs");
         assert_clean("crates/gateway/src/payments/store.rs", text);
-        assert_clean("crates/kit/src/jobs.rs", text);
+        assert_clean("crates/kit/src/jobs.rs", "const Q: &str = \"delete from jobs\";");
         assert_clean("crates/gateway/tests/it/books.rs", text);
         assert_clean("crates/gateway/src/payments/api.rs", "const S: &str = \"Select a plan\"; // select 1 from t");
     }
@@ -419,6 +436,17 @@ mod tests {
         assert_found("crates/network/Cargo.toml", &manifest("gateway"), "never depends on `gateway`");
         assert_found("crates/kit/Cargo.toml", &manifest("protocol"), "never depends on `protocol`");
         assert_clean("crates/gateway/Cargo.toml", &manifest("protocol"));
+    }
+
+    #[test]
+    fn the_machinery_knows_no_domain_word_and_the_language_does_no_io() {
+        assert_found("crates/kit/src/jobs.rs", "fn expire_payment() {}", "`payment`");
+        assert_found("crates/kit/src/http/json.rs", "const H: &str = \"Klarna-Correlation-Id\";", "`klarna`");
+        assert_clean("crates/kit/src/jobs.rs", "// for a payment, say\nfn expire() {}");
+        let manifest =
+            "[package]\nlicense.workspace = true\n[lints]\nworkspace = true\n[dependencies]\ntokio.workspace = true\n";
+        assert_found("crates/protocol/Cargo.toml", manifest, "does no I/O");
+        assert_clean("crates/kit/Cargo.toml", manifest);
     }
 
     #[test]
