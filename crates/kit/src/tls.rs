@@ -18,6 +18,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use x509_parser::extensions::GeneralName;
 
+use crate::clock::Clock;
+
 /// Protocol versions spoken in both directions: TLS 1.2 and 1.3, nothing older.
 pub const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
@@ -255,7 +257,12 @@ pub struct DevTls {
 /// # Errors
 /// Files that cannot be written, and names that are neither DNS names nor addresses.
 pub fn dev_tls(data_dir: &Path, names: &[String]) -> Result<DevTls, TlsError> {
-    dev_tls_at(data_dir, names, SystemTime::now())
+    dev_tls_at(data_dir, names, wall_clock())
+}
+
+/// The real time, whatever the application's clock says: the other side judges validity by its own.
+fn wall_clock() -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(Clock::system().now().unsigned_abs())
 }
 
 fn dev_tls_at(data_dir: &Path, names: &[String], now: SystemTime) -> Result<DevTls, TlsError> {
@@ -441,7 +448,7 @@ mod tests {
     #[test]
     fn new_names_and_approaching_expiry_renew_the_certificate_but_not_the_authority() {
         let dir = tempfile::tempdir().unwrap();
-        let now = SystemTime::now();
+        let now = wall_clock();
         let first = dev_tls_at(dir.path(), &[], now).unwrap();
         let ca = bytes(&first.ca_path);
         let renamed = dev_tls_at(dir.path(), &["shop.test".to_owned()], now).unwrap();

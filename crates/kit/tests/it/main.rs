@@ -2,4 +2,9 @@
 
 mod db;
 mod deliveries;
+mod http;
 mod jobs;
+mod outbound;
+mod rate_limit;
+mod secret_box;
+mod tls;
