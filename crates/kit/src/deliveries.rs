@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, Tx, UnitFuture};
 use crate::jobs::{self, Handler, Job, NewJob, Outcome};
+use crate::outbound::OutboundClient;
 use crate::{params, row};
 
 /// The kind of the jobs that deliver.
@@ -318,6 +319,29 @@ impl<D: Destination, P: Post> Deliverer<D, P> {
                 })
             })
             .await
+    }
+}
+
+impl Post for OutboundClient {
+    fn post<'a>(&'a self, prepared: &'a Prepared, body: Bytes) -> BoxFuture<'a, Posted> {
+        Box::pin(async move {
+            let mut headers = http::HeaderMap::new();
+            for (name, value) in &prepared.headers {
+                let pair = (http::HeaderName::try_from(name), http::HeaderValue::try_from(value));
+                let (Ok(name), Ok(value)) = pair else { continue };
+                headers.insert(name, value);
+            }
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+            let started = std::time::Instant::now();
+            match OutboundClient::post(self, &prepared.url, headers, body).await {
+                Ok(answer) => Posted {
+                    outcome: Ok(answer.status.as_u16()),
+                    response: Some(answer.body_snippet).filter(|body| !body.is_empty()),
+                    duration: answer.duration,
+                },
+                Err(error) => Posted { outcome: Err(error.to_string()), response: None, duration: started.elapsed() },
+            }
+        })
     }
 }
 
