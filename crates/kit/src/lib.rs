@@ -8,6 +8,7 @@
 //! | [`clock`], [`random`] | time and chance as values that are passed in |
 //! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
 //! | [`outbound`] | calls to URLs that others chose, and to services that are configured |
+//! | [`web`] | the family stylesheet, served from the binary |
 //! | [`rate_limit`], [`secret_box`] | quotas at several levels; secrets at rest |
 //! | [`telemetry`] | logs, and wrappers that keep secrets out of them |
 //!
@@ -28,6 +29,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod testing;
 pub mod tls;
+pub mod web;
 
 /// The tables of this crate, needed by every database that uses it.
 pub const MIGRATIONS: db::Migrations = db::Migrations {
