@@ -58,6 +58,11 @@ impl Shutdown {
         self.token.clone().cancelled_owned()
     }
 
+    /// The token itself, for what is written against tokio's own.
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
     /// A token that stops with this one, or alone.
     #[must_use]
     pub fn child(&self) -> Self {

@@ -36,7 +36,7 @@ impl FromStr for Format {
 }
 
 /// Installs logging for the process. `filter` is in the syntax of tracing's filters (`info,kit::http=debug`); parts that cannot
-/// be read are reported and skipped. Does nothing if logging is installed already. Returns whether this call installed it.
+/// be read are reported and skipped. Panics become log lines, too. Does nothing if logging is installed already. Returns whether this call installed it.
 pub fn init(format: Format, filter: &str) -> bool {
     let on_terminal = std::io::stderr().is_terminal();
     let human = match format {
@@ -45,7 +45,19 @@ pub fn init(format: Format, filter: &str) -> bool {
         Format::Json => false,
     };
     let colours = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Registry::default().with(lines(human, colours, filter, std::io::stderr)).try_init().is_ok()
+    let installed = Registry::default().with(lines(human, colours, filter, std::io::stderr)).try_init().is_ok();
+    if installed {
+        std::panic::set_hook(Box::new(log_panic));
+    }
+    installed
+}
+
+/// One line in the log's own format, in place of the text that the runtime would print between the lines.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let location = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let message = panic.payload_as_str().unwrap_or("without a message");
+    let thread = std::thread::current();
+    tracing::error!(thread = thread.name(), panic.message = message, "panic at {location}");
 }
 
 /// The layer that [`init`] installs, writing anywhere.

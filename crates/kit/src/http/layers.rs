@@ -180,7 +180,8 @@ async fn admit(
 ) -> Result<(Request, Option<Arc<AtomicBool>>), ApiError> {
     check_headers(request.headers(), config)?;
     let body_bytes_max = body_limit(route, config);
-    match content_length(request.headers()) {
+    // Not the header: beside chunked encoding it means nothing, and it is the body that counts.
+    match request.body().size_hint().exact() {
         Some(length) if length > body_bytes_max as u64 => {
             // A client that asked first learns of the refusal without sending anything.
             if !request.headers().contains_key(EXPECT) && length <= DRAIN_BYTES_MAX as u64 {
@@ -256,10 +257,6 @@ fn body_limit(route: Option<&MatchedPath>, config: &StackConfig) -> usize {
         return config.body_bytes_max;
     }
     route.and_then(|route| config.body_bytes_max_by_route.get(route.as_str())).copied().unwrap_or(config.body_bytes_max)
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 async fn drain(mut body: Body) {

@@ -127,6 +127,20 @@ async fn bodies_of_undeclared_length_are_held_to_the_limit_too() {
 }
 
 #[tokio::test]
+async fn a_small_content_length_beside_chunks_does_not_hide_a_large_body() {
+    let server = serve_plainly(router()).await;
+    let mut request =
+        b"POST /bytes HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+            .to_vec();
+    let size = LIMIT + 1;
+    request.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+    request.resize(request.len() + size, b'x');
+    request.extend_from_slice(b"\r\n0\r\n\r\n");
+    let answer = raw(server.addr, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_route_may_take_larger_bodies_than_the_others() {
     let config = StackConfig::default().body_limit_for("/large", 3 * LIMIT);
     let server = serve(router(), config, ServeConfig::default()).await;
