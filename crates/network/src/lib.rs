@@ -1,1 +1,33 @@
-//! network
+//! The Klarna Network's side: its APIs, states, webhooks and purchase journey, durable.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`operation`] | what every operation passes: caller, account, role, rate limit, idempotency |
+//! | [`credentials`] | API keys |
+//! | [`accounts`] | Acquiring Partner, Partners, payment products and payment accounts |
+//! | [`notifications`] | signing keys, webhooks, events and their delivery |
+//!
+//! Never here: the gateway (the two meet on the wire, through `protocol`), a wall clock, a random source of its own.
+
+pub mod accounts;
+pub mod config;
+pub mod credentials;
+pub mod ctx;
+pub mod notifications;
+pub mod operation;
+
+use kit::db::Migrations;
+
+/// The tables of this end, after those of the machinery.
+pub const MIGRATIONS: &[Migrations] = &[
+    kit::MIGRATIONS,
+    Migrations {
+        set: "network",
+        files: &[
+            ("0001_accounts", include_str!("../migrations/0001_accounts.sql")),
+            ("0002_credentials", include_str!("../migrations/0002_credentials.sql")),
+            ("0003_notifications", include_str!("../migrations/0003_notifications.sql")),
+            ("0004_installation", include_str!("../migrations/0004_installation.sql")),
+        ],
+    },
+];
