@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use http::HeaderMap;
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -65,13 +66,25 @@ fn lines<W>(human: bool, colours: bool, filter: &str, writer: W) -> Box<dyn Laye
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse_lossy(filter);
+    let filter = EnvFilter::builder()
+        .parse_lossy(filter)
+        .and(FilterFn::new(keeps_to_itself).with_max_level_hint(LevelFilter::TRACE));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     if human {
         layer.with_ansi(colours).with_target(false).with_filter(filter).boxed()
     } else {
         layer.json().flatten_event(true).with_current_span(true).with_span_list(false).with_filter(filter).boxed()
     }
+}
+
+/// Libraries that write headers, bodies or statement parameters into their finer logs, whatever filter was asked for.
+const TALKATIVE: [&str; 8] =
+    ["h2", "hyper", "hyper_util", "postgres", "reqwest", "rustls", "tokio_postgres", "tokio_rustls"];
+
+/// Everything of ours, and of the libraries above nothing finer than `info`.
+fn keeps_to_itself(metadata: &tracing::Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= tracing::Level::INFO || !TALKATIVE.contains(&library)
 }
 
 /// Shows a placeholder instead of its content in Debug and Display.
@@ -181,6 +194,27 @@ mod tests {
         assert_eq!(parsed[0]["message"], "first");
         assert_eq!(parsed[0]["attempt"], 2);
         assert_eq!(parsed[1]["span"]["request.id"], "r1");
+    }
+
+    #[test]
+    fn libraries_that_would_show_traffic_are_kept_quiet_even_when_all_is_asked_for() {
+        let output = logged(false, "trace", || {
+            tracing::debug!(target: "h2::codec::framed_write", "authorization: s3cr3t");
+            tracing::trace!(target: "tokio_postgres::query", "parameters: s3cr3t");
+            tracing::debug!(target: "kit::http", "ours");
+            tracing::warn!(target: "rustls::server", "theirs, but important");
+        });
+        assert!(!output.contains("s3cr3t"), "{output}");
+        assert!(output.contains("ours") && output.contains("important"), "{output}");
+    }
+
+    #[test]
+    fn a_filter_still_filters() {
+        let output = logged(true, "warn,kit::http=debug", || {
+            tracing::info!(target: "kit::jobs", "dropped");
+            tracing::debug!(target: "kit::http", "kept");
+        });
+        assert!(output.contains("kept") && !output.contains("dropped"), "{output}");
     }
 
     #[test]

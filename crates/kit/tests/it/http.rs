@@ -421,3 +421,59 @@ async fn a_response_may_stream_longer_than_the_idle_limit() {
     let server = serve(streams, StackConfig::default(), config).await;
     assert_eq!(client().get(server.url("/streams")).send().await.unwrap().text().await.unwrap(), "012345");
 }
+
+/// A place for log lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_the_template_and_the_error_and_never_the_path_or_the_credentials() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let server = serve_plainly(router()).await;
+    let send = |path: &str| client().get(server.url(path)).bearer_auth("s3cr3t-key").send();
+    send("/items/s3cr3t-id?token=s3cr3t-query").await.unwrap();
+    let failed: Value = send("/fails").await.unwrap().json().await.unwrap();
+    drop(guard);
+    let bytes = lines.0.lock().unwrap().clone();
+    let logged: Vec<Value> = String::from_utf8(bytes)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        // What the HTTP client and its libraries say about the URL they were given is not ours.
+        .filter(|line| line["target"].as_str().unwrap().starts_with("kit::"))
+        .collect();
+    let text = serde_json::to_string(&logged).unwrap();
+    assert!(!text.contains("s3cr3t"), "{text}");
+    let access = logged.iter().find(|line| line["fields"]["message"] == "GET /items/{id} answered 200").unwrap();
+    assert_eq!(access["level"], "DEBUG");
+    assert_eq!(access["span"]["http.route"], "/items/{id}");
+    let causes: Vec<&Value> = logged.iter().filter(|line| text_of(line, "error.chain") == "secret detail").collect();
+    assert_eq!(causes.len(), 1, "an error is logged once: {text}");
+    assert_eq!(causes[0]["level"], "ERROR");
+    assert_eq!(causes[0]["fields"]["error.id"], failed["error_id"]);
+    assert!(
+        logged.iter().any(|line| line["fields"]["message"] == "GET /fails answered 500" && line["level"] == "INFO")
+    );
+}
+
+fn text_of<'a>(line: &'a Value, field: &str) -> &'a str {
+    line["fields"][field].as_str().unwrap_or_default()
+}
