@@ -1,0 +1,96 @@
+//! Settings of the gateway.
+
+use std::time::Duration;
+
+use kit::clock::{HOUR_US, MINUTE_US, SECOND_US};
+use protocol::PartnerAccountId;
+use secrecy::SecretString;
+use url::Url;
+
+/// Settings, complete and checked by whoever makes them. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where customers and Klarna reach this gateway.
+    pub public_url: Url,
+    /// The network's base url.
+    pub klarna_base_url: Url,
+    /// The AP's own account at the network: whose webhooks, keys and settlements these are.
+    pub klarna_account_id: PartnerAccountId,
+    /// The AP's API key at the network.
+    pub klarna_api_key: SecretString,
+    /// `integrator.name` in `Klarna-Integration-Metadata`, UPPER_SNAKE_CASE.
+    pub integrator_name: String,
+    /// `integrator.session_reference`: a long-lived id of this installation.
+    pub integrator_reference: String,
+    /// How calls to the network behave.
+    pub upstream: UpstreamLimits,
+    /// Plain http and addresses of this machine are fine for return urls and webhooks: development only.
+    pub local_targets: bool,
+    /// Requests per second that one Partner may make; `None` for no limit.
+    pub partner_requests_per_second: Option<u32>,
+    /// How long first answers are remembered, in microseconds.
+    pub idempotency_retention_us: i64,
+    /// A call whose answer is still missing this long after its intent is repeated by a job, in microseconds.
+    pub recovery_delay_us: i64,
+    /// A payment that waits for its customer is looked up at Klarna this often, in case a webhook was lost, in microseconds.
+    pub watch_interval_us: i64,
+}
+
+impl Config {
+    /// The defaults around what has none.
+    pub fn new(
+        public_url: Url,
+        klarna_base_url: Url,
+        klarna_account_id: PartnerAccountId,
+        klarna_api_key: SecretString,
+    ) -> Self {
+        Self {
+            public_url,
+            klarna_base_url,
+            klarna_account_id,
+            klarna_api_key,
+            integrator_name: "KONTOR".to_owned(),
+            integrator_reference: "kontor-gateway".to_owned(),
+            upstream: UpstreamLimits::default(),
+            local_targets: false,
+            partner_requests_per_second: None,
+            idempotency_retention_us: 24 * HOUR_US,
+            // Ours: a little more than the deadline of the inline call.
+            recovery_delay_us: 45 * SECOND_US,
+            watch_interval_us: 15 * MINUTE_US,
+        }
+    }
+}
+
+/// How calls to the network behave. Ours, all of them, below the 59 s after which the network gives up (fact sheet 01 §7).
+#[derive(Clone, Debug)]
+pub struct UpstreamLimits {
+    /// For one attempt.
+    pub attempt_timeout: Duration,
+    /// For a call with all its attempts, within a Partner's request.
+    pub deadline: Duration,
+    /// Attempts of one call.
+    pub attempts_max: u32,
+    /// Pause before the second attempt; doubles from there, give or take a half.
+    pub first_pause: Duration,
+    /// Calls per second of one kind until the network's headers say otherwise; `None` for no limit until then.
+    pub calls_per_second: Option<u32>,
+    /// Failures in a row that open the circuit.
+    pub breaker_failures: u32,
+    /// How long the circuit stays open before one call probes it.
+    pub breaker_pause: Duration,
+}
+
+impl Default for UpstreamLimits {
+    fn default() -> Self {
+        Self {
+            attempt_timeout: Duration::from_secs(12),
+            deadline: Duration::from_secs(30),
+            attempts_max: 4,
+            first_pause: Duration::from_millis(150),
+            calls_per_second: None,
+            breaker_failures: 30,
+            breaker_pause: Duration::from_secs(3),
+        }
+    }
+}
