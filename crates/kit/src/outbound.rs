@@ -247,7 +247,7 @@ pub enum OutboundError {
 pub struct OutboundResponse {
     /// Any status, redirects included.
     pub status: StatusCode,
-    /// The beginning of the body, at most [`SNIPPET_BYTES_MAX`], unreadable bytes replaced.
+    /// The beginning of the body, at most [`SNIPPET_BYTES_MAX`], unreadable bytes and NULs replaced.
     pub body_snippet: String,
     /// From the beginning of the call to the last byte that was read.
     pub duration: Duration,
@@ -340,10 +340,17 @@ impl OutboundClient {
         }
         Ok(OutboundResponse {
             status: response.status(),
-            body_snippet: String::from_utf8_lossy(&snippet).into_owned(),
+            body_snippet: readable(&snippet),
             duration: started.elapsed(),
         })
     }
+}
+
+/// Text that any database stores: PostgreSQL refuses NUL, and a replacement is longer than the byte it replaces.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
+    text.truncate(text.floor_char_boundary(SNIPPET_BYTES_MAX));
+    text
 }
 
 struct Guard {
@@ -583,6 +590,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_snippet_is_text_of_bounded_length_whatever_came() {
+        assert_eq!(readable(b"ok\0\xff"), "ok\u{fffd}\u{fffd}");
+        assert!(readable(&[0xff; SNIPPET_BYTES_MAX]).len() <= SNIPPET_BYTES_MAX);
+        assert_eq!(readable(&[b'x'; SNIPPET_BYTES_MAX]).len(), SNIPPET_BYTES_MAX);
     }
 
     #[test]

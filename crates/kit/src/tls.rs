@@ -267,6 +267,11 @@ fn wall_clock() -> SystemTime {
 
 fn dev_tls_at(data_dir: &Path, names: &[String], now: SystemTime) -> Result<DevTls, TlsError> {
     fs::create_dir_all(data_dir).map_err(|source| TlsError::File { path: data_dir.to_owned(), source })?;
+    // Several processes may start on one directory; the lock ends with the file.
+    let lock_path = data_dir.join("tls.lock");
+    let _lock = fs::File::create(&lock_path)
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|source| TlsError::File { path: lock_path, source })?;
     let paths = ["ca.pem", "ca-key.pem", "cert.pem", "key.pem"].map(|name| data_dir.join(name));
     let [ca_path, ca_key_path, certificate_path, key_path] = paths;
 
@@ -433,6 +438,17 @@ mod tests {
         let first = dev_tls(dir.path(), &names).unwrap();
         let second = dev_tls(dir.path(), &names).unwrap();
         assert_eq!(first.identity.chain, second.identity.chain);
+    }
+
+    #[test]
+    fn processes_that_start_together_agree_on_one_authority() {
+        let dir = tempfile::tempdir().unwrap();
+        let chains: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..6).map(|_| scope.spawn(|| dev_tls(dir.path(), &[]).unwrap().identity.chain)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert!(chains.iter().all(|chain| *chain == chains[0]));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Integration tests of the machinery: one binary, own databases, free ports.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod db;
 mod deliveries;
 mod http;
