@@ -1,0 +1,437 @@
+//! What can be typed. Every flag can also be set by the environment variable that its help names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+
+/// Distributes Klarna to an Acquiring Partner's merchants, and brings the network's other end along.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kontor",
+    version,
+    max_term_width = 110,
+    after_help = "Try first:\n  kontor demo            both ends and a small shop, on http://127.0.0.1:4020\n  \
+                  kontor demo --once     one payment through both ends, step by step, then exit\n\n\
+                  Kontor is not affiliated with Klarna."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// What to log, for example `info` or `warn,gateway=debug`.
+    #[arg(long, global = true, env = "KONTOR_LOG", default_value = "info", hide_default_value = true, value_name = "FILTER")]
+    pub log: String,
+
+    /// How log lines look: people's on a terminal, JSON otherwise.
+    #[arg(long, global = true, env = "KONTOR_LOG_FORMAT", default_value = "auto", value_name = "auto|human|json")]
+    pub log_format: kit::telemetry::Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Both ends and a shop on this machine, seeded: the first thing to try.
+    Demo(DemoArgs),
+    /// The network's end: a test environment of Klarna's interfaces, for the gateway or any other integration.
+    Network(NetworkArgs),
+    /// The Acquiring Partner's end: the API that Partners call.
+    Gateway(GatewayArgs),
+    /// Makes Partners and their API keys.
+    #[command(subcommand)]
+    Partner(PartnerCommand),
+    /// Shows webhooks on their way out, attempt by attempt, and sends them again.
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
+    /// Shows background work that was given up, and brings it back.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+    /// Brings a database up to this version's tables, then exits.
+    Migrate(MigrateArgs),
+    /// Makes and rotates the key that seals secrets at rest.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Measures, side by side on this machine, and prints JSON.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+}
+
+/// Where a process keeps its things.
+#[derive(Args, Clone, Debug)]
+pub struct StorageArgs {
+    /// Folder for the embedded database, keys and certificates; made when absent.
+    #[arg(long, env = "KONTOR_DATA_DIR", default_value = ".kontor", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// `sqlite:PATH` or `postgres://user:password@host/name` [default: a SQLite file in the data folder].
+    #[arg(long, env = "KONTOR_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// Keys that seal secrets at rest, as `id:base64` lines [default: `secrets.key` in the data folder, made when absent].
+    #[arg(long, env = "KONTOR_SECRETS_FILE", value_name = "FILE")]
+    pub secrets_file: Option<PathBuf>,
+}
+
+/// How a process is reached.
+#[derive(Args, Clone, Debug)]
+pub struct ListenArgs {
+    /// `dev` (a private CA and certificate in the data folder), `CERT,KEY` (PEM files) or `none` (plain http; the default,
+    /// but beyond this machine only when it is said).
+    #[arg(long, env = "KONTOR_TLS", value_name = "dev|none|CERT,KEY")]
+    pub tls: Option<TlsChoice>,
+
+    /// A further name or address for the `dev` certificate; may be repeated.
+    #[arg(long = "tls-name", value_name = "NAME")]
+    pub tls_names: Vec<String>,
+
+    /// Writes the address that is listened on to this file, once everything is ready: for scripts that listen on port 0.
+    #[arg(long, value_name = "FILE")]
+    pub address_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsChoice {
+    None,
+    Dev,
+    Files { certificate: PathBuf, key: PathBuf },
+}
+
+impl std::str::FromStr for TlsChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.split_once(',')) {
+            ("dev", _) => Ok(Self::Dev),
+            ("none", _) => Ok(Self::None),
+            (_, Some((certificate, key))) if !certificate.is_empty() && !key.is_empty() => {
+                Ok(Self::Files { certificate: certificate.into(), key: key.into() })
+            }
+            _ => Err("use `dev`, `none`, or a certificate and a key file with a comma between them".to_owned()),
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Run the scripted payment on free ports and a new database, print what happened, and exit.
+    #[arg(long)]
+    pub once: bool,
+
+    /// With --once: print JSON instead of a table.
+    #[arg(long, requires = "once")]
+    pub json: bool,
+
+    /// The same ids, keys and tokens on every run with an empty database.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// Folder for the databases; made when absent.
+    #[arg(long, env = "KONTOR_DATA_DIR", default_value = ".kontor/demo", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Where the gateway listens.
+    #[arg(long, default_value = "127.0.0.1:4000", value_name = "ADDRESS")]
+    pub gateway_listen: SocketAddr,
+
+    /// Where the network's end listens.
+    #[arg(long, default_value = "127.0.0.1:4010", value_name = "ADDRESS")]
+    pub network_listen: SocketAddr,
+
+    /// Where the shop listens.
+    #[arg(long, default_value = "127.0.0.1:4020", value_name = "ADDRESS")]
+    pub shop_listen: SocketAddr,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct NetworkArgs {
+    /// Address to listen on.
+    #[arg(long, env = "KONTOR_NETWORK_LISTEN", default_value = "127.0.0.1:4010", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    #[command(flatten)]
+    pub storage: StorageArgs,
+
+    #[command(flatten)]
+    pub reach: ListenArgs,
+
+    /// Url under which callers and shoppers reach this end [default: the address listened on].
+    #[arg(long, env = "KONTOR_NETWORK_BASE_URL", value_name = "URL")]
+    pub base_url: Option<String>,
+
+    /// On an empty database an Acquiring Partner and a Partner are made; their ids and keys are written here as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+
+    /// The same ids, keys and tokens on every run with an empty database. Never for anything that others can reach.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Which rate limits hold.
+    #[arg(long, env = "KONTOR_RATE_LIMITS", default_value = "test", value_name = "SET")]
+    pub rate_limits: RateLimits,
+
+    /// Let webhooks go to plain http, any port and private addresses: for receivers on this machine or network.
+    #[arg(long)]
+    pub local_webhooks: bool,
+
+    /// Leave the `/testing` controls out.
+    #[arg(long)]
+    pub no_testing: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum RateLimits {
+    /// The live environment's numbers.
+    Live,
+    /// The test environment's numbers: a quarter of the live ones.
+    Test,
+    /// No limits: for load tests.
+    Off,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct GatewayArgs {
+    /// Address to listen on.
+    #[arg(long, env = "KONTOR_GATEWAY_LISTEN", default_value = "127.0.0.1:4000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    #[command(flatten)]
+    pub storage: StorageArgs,
+
+    #[command(flatten)]
+    pub reach: ListenArgs,
+
+    /// Url under which Partners, customers and Klarna's webhooks reach this gateway [default: the address listened on].
+    #[arg(long, env = "KONTOR_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<url::Url>,
+
+    #[command(flatten)]
+    pub klarna: KlarnaArgs,
+
+    /// Allow plain http and addresses of this machine in return urls and Partners' webhooks: for development.
+    #[arg(long)]
+    pub local_targets: bool,
+
+    /// Requests per second that one Partner may make [default: no limit].
+    #[arg(long, env = "KONTOR_PARTNER_RATE_LIMIT", value_name = "N")]
+    pub partner_rate_limit: Option<u32>,
+}
+
+/// The way to Klarna: a credentials file, or its parts.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Klarna")]
+pub struct KlarnaArgs {
+    /// JSON with `base_url` and `acquiring_partner.{account_id, api_key}`, as the network's end writes it.
+    #[arg(long, env = "KONTOR_KLARNA_CREDENTIALS_FILE", value_name = "FILE")]
+    pub klarna_credentials_file: Option<PathBuf>,
+
+    /// The network's url; Klarna's test environment is https://api-global.test.klarna.com.
+    #[arg(long, env = "KONTOR_KLARNA_URL", value_name = "URL")]
+    pub klarna_url: Option<url::Url>,
+
+    /// The Acquiring Partner's account, `krn:partner:global:account:…`.
+    #[arg(long, env = "KONTOR_KLARNA_ACCOUNT_ID", value_name = "KRN")]
+    pub klarna_account_id: Option<String>,
+
+    /// The Acquiring Partner's API key. Only by environment, so that it stays out of process lists.
+    #[arg(long = "klarna-api-key-from-environment", env = "KONTOR_KLARNA_API_KEY", hide = true, hide_env_values = true)]
+    pub klarna_api_key: Option<SecretString>,
+
+    /// Certificates (PEM) to trust beside the public ones, for a network end with a private CA.
+    #[arg(long, env = "KONTOR_KLARNA_CA_FILE", value_name = "FILE")]
+    pub klarna_ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PartnerCommand {
+    /// Makes a Partner and prints its first API key, once.
+    Create {
+        /// Trade name.
+        #[arg(long)]
+        name: String,
+        /// The Partner's account at Klarna, `krn:partner:global:account:…`.
+        #[arg(long, value_name = "KRN")]
+        klarna_account_id: String,
+        /// Its payment account, needed once it has several.
+        #[arg(long, value_name = "KRN")]
+        payment_account_id: Option<String>,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Lists Partners and their keys (never the keys' text).
+    List {
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Makes a further API key and prints it, once.
+    CreateKey {
+        /// Which Partner, `par_…`.
+        partner_id: String,
+        /// What the key is for.
+        #[arg(long, default_value = "")]
+        description: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Disables an API key from the next request on.
+    DisableKey {
+        /// Which Partner, `par_…`.
+        partner_id: String,
+        /// Which of its keys.
+        key_id: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+}
+
+/// Whose database a command is about.
+#[derive(Args, Clone, Debug)]
+pub struct SideArgs {
+    /// Which end's database.
+    #[arg(long, default_value = "gateway")]
+    pub side: Side,
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    Gateway,
+    Network,
+}
+
+impl Side {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Network => "network",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeliveriesCommand {
+    /// Lists deliveries of an owner (a Partner, or an account at the network's end), newest first.
+    List {
+        /// `par_…` at the gateway, `krn:partner:global:account:…` at the network's end.
+        owner: String,
+        /// Only those in this state: PENDING, RETRYING, DELIVERED, FAILED or DROPPED.
+        #[arg(long)]
+        state: Option<String>,
+        /// How many at the most.
+        #[arg(long, default_value_t = 50)]
+        limit: i64,
+        #[command(flatten)]
+        side: SideArgs,
+    },
+    /// Shows one delivery with all its attempts.
+    Show {
+        /// Whose it is.
+        owner: String,
+        /// Which one.
+        delivery_id: String,
+        #[command(flatten)]
+        side: SideArgs,
+    },
+    /// Sends a delivery again, the same bytes, by the whole schedule.
+    Replay {
+        /// Whose it is.
+        owner: String,
+        /// Which one.
+        delivery_id: String,
+        #[command(flatten)]
+        side: SideArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// Counts jobs by kind and state.
+    Counts {
+        #[command(flatten)]
+        side: SideArgs,
+    },
+    /// Lists dead letters, latest first.
+    Dead {
+        /// How many at the most.
+        #[arg(long, default_value_t = 50)]
+        limit: i64,
+        #[command(flatten)]
+        side: SideArgs,
+    },
+    /// Brings a dead letter back to life.
+    Revive {
+        /// The job's kind.
+        kind: String,
+        /// The job's key.
+        key: String,
+        #[command(flatten)]
+        side: SideArgs,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    pub side: SideArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Makes a new key file; never overwrites one.
+    Generate {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Puts a new key on top of a key file; what was sealed before can still be opened.
+    Rotate {
+        /// Which.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Durable payments per second at each end, the latency that the gateway adds, start-up time and memory.
+    Payments(BenchArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    /// Seconds per measurement.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub seconds: u64,
+
+    /// Callers at once in the throughput measurements.
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    pub connections: usize,
+
+    /// Fill the network's database with this many payments, then measure once more.
+    #[arg(long, value_name = "N")]
+    pub rows: Option<u64>,
+
+    /// Measure on this PostgreSQL server (a database per run is made on it) instead of SQLite.
+    #[arg(long, env = "KONTOR_BENCH_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    pub postgres: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn tls_choices_are_read_and_others_refused_with_what_would_pass() {
+        assert_eq!("dev".parse(), Ok(TlsChoice::Dev));
+        let files = TlsChoice::Files { certificate: "a.pem".into(), key: "b.pem".into() };
+        assert_eq!("a.pem,b.pem".parse(), Ok(files));
+        for wrong in ["", "a.pem", ",b.pem", "a.pem,"] {
+            assert!(wrong.parse::<TlsChoice>().unwrap_err().contains("a certificate and a key file"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The short commands: they do one thing to a database or a file, say what they did, and exit.
+
+mod deliveries;
+mod jobs;
+mod migrate;
+mod partner;
+mod secrets;
+
+pub use deliveries::deliveries;
+pub use jobs::jobs;
+pub use migrate::migrate;
+pub use partner::partner;
+pub use secrets::secrets;
+
+use anyhow::Result;
+use kit::db::{Db, Migrations};
+
+use crate::cli::{Side, SideArgs};
+
+impl Side {
+    /// The tables of this end.
+    pub fn migrations(self) -> &'static [Migrations] {
+        match self {
+            Self::Gateway => gateway::MIGRATIONS,
+            Self::Network => network::MIGRATIONS,
+        }
+    }
+}
+
+impl SideArgs {
+    async fn open(&self) -> Result<Db> {
+        self.storage.open(self.side, self.side.migrations()).await
+    }
+}
+
+/// A time in microseconds UTC, for people.
+fn time(us: i64) -> String {
+    protocol::Timestamp::from_micros(us).map_or_else(|_| us.to_string(), |time| time.to_string())
+}

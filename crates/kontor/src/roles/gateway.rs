@@ -1,0 +1,149 @@
+//! `kontor gateway`: the Acquiring Partner's end as a process.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use kit::clock::Clock;
+use kit::http::{StackConfig, stack};
+use kit::jobs::Poke;
+use kit::outbound::{UpstreamConfig, upstream_client};
+use kit::random::Random;
+use kit::rate_limit::RateLimiter;
+use kit::shutdown::Shutdown;
+use protocol::PartnerAccountId;
+use rustls::pki_types::CertificateDer;
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+
+use super::{Running, url_of};
+use crate::cli::{GatewayArgs, KlarnaArgs, Side};
+
+/// The part of a credentials file that the gateway needs.
+#[derive(Deserialize)]
+struct CredentialsFile {
+    base_url: Url,
+    acquiring_partner: AcquiringPartner,
+}
+
+#[derive(Deserialize)]
+struct AcquiringPartner {
+    account_id: PartnerAccountId,
+    api_key: SecretString,
+}
+
+/// Where Klarna is, and as whom we speak to it.
+struct WayToKlarna {
+    url: Url,
+    account_id: PartnerAccountId,
+    api_key: SecretString,
+    extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl KlarnaArgs {
+    fn resolve(&self) -> Result<WayToKlarna> {
+        let file = self.klarna_credentials_file.as_deref().map(read_credentials).transpose()?;
+        let (file_url, file_partner) = file.map(|file| (file.base_url, file.acquiring_partner)).unzip();
+        let (file_account, file_key) = file_partner.map(|partner| (partner.account_id, partner.api_key)).unzip();
+        let named_account = self.klarna_account_id.as_deref().map(str::parse::<PartnerAccountId>).transpose();
+
+        let mut faults = Vec::new();
+        let account_id = named_account.map_err(|error| faults.push(format!("--klarna-account-id: {error}"))).ok().flatten();
+        let url = self.klarna_url.clone().or(file_url);
+        let account_id = account_id.or(file_account);
+        let api_key = self.klarna_api_key.clone().or(file_key);
+        for (missing, what) in [
+            (url.is_none(), "--klarna-url (KONTOR_KLARNA_URL) says where Klarna is"),
+            (account_id.is_none(), "--klarna-account-id (KONTOR_KLARNA_ACCOUNT_ID) names your account there"),
+            (api_key.is_none(), "KONTOR_KLARNA_API_KEY holds your API key"),
+        ] {
+            if missing && faults.is_empty() {
+                faults.push(format!("missing: {what}"));
+            } else if missing {
+                faults.push(what.to_owned());
+            }
+        }
+        let extra_roots = match self.klarna_ca_file.as_deref().map(read_roots).transpose() {
+            Ok(roots) => roots.unwrap_or_default(),
+            Err(error) => {
+                faults.push(format!("--klarna-ca-file: {error:#}"));
+                Vec::new()
+            }
+        };
+        match (url, account_id, api_key) {
+            (Some(url), Some(account_id), Some(api_key)) if faults.is_empty() => {
+                Ok(WayToKlarna { url, account_id, api_key, extra_roots })
+            }
+            _ => bail!(
+                "the way to Klarna is not complete; give --klarna-credentials-file, or its parts\n  {}",
+                faults.join("\n  ")
+            ),
+        }
+    }
+}
+
+fn read_credentials(file: &Path) -> Result<CredentialsFile> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{}: expected base_url and acquiring_partner.{{account_id, api_key}}", file.display()))
+}
+
+fn read_roots(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let pem = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    Ok(kit::tls::certificates(&pem, &file.display().to_string())?)
+}
+
+/// Opens, migrates, connects and serves; returns once requests are answered.
+pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
+    let klarna = args.klarna.resolve()?;
+    let db = args.storage.open(Side::Gateway, gateway::MIGRATIONS).await?;
+    let secrets = args.storage.secrets()?;
+    let server = args.reach.bind(args.listen, &args.storage.data_dir).await?;
+    let (address, url) = (server.local_addr(), url_of(&server));
+
+    let public_url = match &args.public_url {
+        Some(url) => url.clone(),
+        None => Url::parse(&url)?,
+    };
+    let mut config = gateway::Config::new(public_url, klarna.url, klarna.account_id, klarna.api_key);
+    config.local_targets = args.local_targets;
+    config.partner_requests_per_second = args.partner_rate_limit;
+    let (clock, random) = (Clock::system(), Random::system());
+    let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };
+    let client = gateway::klarna::Client::new(&config, upstream_client(upstream)?, random.clone())?;
+    let ctx = gateway::Ctx::new(gateway::Parts {
+        db,
+        clock,
+        random,
+        secrets,
+        config,
+        klarna: client,
+        limiter: RateLimiter::new(),
+        poke: Poke::default(),
+    });
+
+    let stop = stop.child();
+    let worker = gateway::worker(&ctx)?;
+    let router = gateway::router(&ctx).merge(kit::http::health::routes(readiness(&ctx)));
+    let worker_stop = Shutdown::new();
+    let serving = tokio::spawn({
+        let (stop, worker_stop) = (stop.clone(), worker_stop.clone());
+        async move {
+            server.run(stack(router, StackConfig::default()), stop).await;
+            // Requests in flight may still make work; the workers stop after the last of them.
+            worker_stop.trigger();
+        }
+    });
+    let working = tokio::spawn(worker.run(worker_stop.token()));
+    args.reach.announce(address)?;
+    tracing::info!(%address, "the gateway listens on {url}");
+    Ok(Running { address, url, stop, tasks: vec![serving, working] })
+}
+
+fn readiness(ctx: &gateway::Ctx) -> kit::http::health::Readiness {
+    let db = ctx.db.clone();
+    kit::http::health::Readiness::new().check("database", move || {
+        let db = db.clone();
+        async move { db.ping().await.map_err(Into::into) }
+    })
+}
