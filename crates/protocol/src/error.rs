@@ -150,3 +150,40 @@ fn lift_v1(object: &mut Extra) {
         object.insert("validation_errors".to_owned(), errors);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirteen_codes_have_a_status_and_a_type() {
+        assert_eq!(ErrorCode::KNOWN.len(), 13);
+        let table = ErrorCode::KNOWN.iter().map(|code| format!("{} {} {code}", code.http_status(), code.error_type()));
+        assert_eq!(
+            table.collect::<Vec<_>>(),
+            [
+                "400 INPUT_ERROR VALIDATION_ERROR",
+                "400 INPUT_ERROR INVALID_CONTENT_TYPE",
+                "401 ACCESS_ERROR UNAUTHORIZED",
+                "401 ACCESS_ERROR PERMISSION_DENIED",
+                "403 RESOURCE_ERROR OPERATION_FORBIDDEN",
+                "404 RESOURCE_ERROR NOT_FOUND",
+                "404 RESOURCE_ERROR RESOURCE_NOT_FOUND",
+                "409 RESOURCE_ERROR RESOURCE_CONFLICT",
+                "429 ACCESS_ERROR RATE_LIMITED",
+                "500 TECHNICAL_ERROR INTERNAL_ERROR",
+                "500 TECHNICAL_ERROR SERVER_CONFIGURATION_ERROR",
+                "500 TECHNICAL_ERROR TIMEOUT",
+                "503 TECHNICAL_ERROR TEMPORARY_UNAVAILABLE",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_passing_troubles_are_retried() {
+        let retried: Vec<_> =
+            ErrorCode::KNOWN.iter().filter(|code| code.is_retryable()).map(ErrorCode::as_str).collect();
+        assert_eq!(retried, ["RATE_LIMITED", "INTERNAL_ERROR", "TIMEOUT", "TEMPORARY_UNAVAILABLE"]);
+        assert!(!ErrorCode::from("SOMETHING_NEW").is_retryable());
+    }
+}

@@ -173,3 +173,71 @@ impl<'de> Deserialize<'de> for EventPattern {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_has_38_rows_and_v1_four_names_more() {
+        assert_eq!(EventType::catalogue().len(), 38);
+        assert_eq!(EventType::KNOWN.len(), 42);
+        assert!(EventType::KNOWN.iter().all(|event| EventType::from(event.as_str()) == *event && event.is_known()));
+        assert!(EventType::PaymentRequestPrepared.is_v1_only() && !EventType::PaymentRequestUpdated.is_v1_only());
+        for area in ["payment", "settlement", "identity", "partner"] {
+            assert!(EventType::catalogue().iter().any(|event| event.as_str().starts_with(area)), "{area}");
+        }
+        for absent in ["payment.transaction.updated", "payment.transaction.voided"] {
+            assert!(!EventType::from(absent).is_known(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_whole_names() {
+        let matches =
+            |pattern: &str, event: &str| pattern.parse::<EventPattern>().unwrap().matches(&EventType::from(event));
+        assert!(matches("payment.*", "payment.request.updated"));
+        assert!(matches("payment.request.state-change.*", "payment.request.state-change.completed"));
+        assert!(matches("payment.request.updated", "payment.request.updated"));
+        assert!(!matches("payment.request.*", "payment.requests.updated"));
+        assert!(!matches("payment.request.updated.*", "payment.request.updated"));
+        assert!(!matches("payment.request", "payment.request.updated"));
+    }
+
+    #[test]
+    fn a_wildcard_stands_at_the_end_and_never_alone() {
+        for text in [
+            "*",
+            "",
+            ".*",
+            "*.updated",
+            "payment.*.updated",
+            "payment.**",
+            "payment*",
+            "payment..x",
+            "Payment.*",
+            "payment.* ",
+            "payment.",
+        ] {
+            assert_eq!(text.parse::<EventPattern>(), Err(EventPatternError), "{text}");
+        }
+        let unknown: EventPattern = "payment.request.sleeping".parse().unwrap();
+        assert!(!unknown.matches_any_known());
+    }
+
+    #[test]
+    fn dispute_generations_go_to_their_versions() {
+        use DisputeFramework::{Framework2020, Framework2026};
+        use EventVersion::{V1, V2, V3, V4};
+        let versions = |event: EventType, framework: Option<DisputeFramework>| {
+            [V1, V2, V3, V4].map(|version| event.is_delivered_to(&version, framework.as_ref()))
+        };
+        let (old, new, all) = ([true, true, true, false], [false, false, false, true], [true; 4]);
+        assert_eq!(versions(EventType::PaymentDisputeClosed, Some(Framework2020)), old);
+        assert_eq!(versions(EventType::PaymentDisputeClosed, Some(Framework2026)), new);
+        assert_eq!(versions(EventType::PaymentDisputeClosed, None), all);
+        assert_eq!(versions(EventType::PaymentDisputeArbitrationPending, None), old);
+        assert_eq!(versions(EventType::PaymentDisputeInitiated, None), new);
+        assert_eq!(versions(EventType::PaymentTransactionCaptured, Some(Framework2026)), all);
+    }
+}

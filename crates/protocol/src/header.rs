@@ -173,3 +173,57 @@ impl Integration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_prints_one_line_in_the_documented_order() {
+        let line = r#"{"integrator":{"name":"EXAMPLE_PSP","session_reference":"s-9f2","module_name":"gateway","module_version":"1.4.0"},"originators":[{"name":"SHOPWARE_X","session_reference":"shop-77"}]}"#;
+        let metadata = IntegrationMetadata::parse(line).unwrap();
+        assert_eq!(metadata.to_header(), line);
+        assert_eq!(metadata.warnings(), vec![]);
+
+        let folded = IntegrationMetadata::parse("{\"integrator\":{\"name\":\"Müller\\n😀\"}}").unwrap();
+        assert_eq!(folded.to_header(), r#"{"integrator":{"name":"M\u00fcller\n\ud83d\ude00"}}"#);
+    }
+
+    #[test]
+    fn broken_rules_warn_and_never_refuse() {
+        let line = format!(
+            r#"{{"integrator":{{"name":"AcquiringPartner","module_name":"","module_version":"{}"}},"originators":[{}]}}"#,
+            "1".repeat(51),
+            ["{}"; 11].join(",")
+        );
+        let warnings = IntegrationMetadata::parse(&line).unwrap().warnings();
+        let named: Vec<_> = warnings.iter().map(ValidationError::parameter).collect();
+        assert_eq!(
+            named[..5],
+            [
+                "integrator.session_reference",
+                "integrator.module_name",
+                "integrator.module_version",
+                "integrator.name",
+                "originators"
+            ]
+        );
+        assert_eq!(named[5..7], ["originators[0].name", "originators[0].session_reference"]);
+        assert_eq!(IntegrationMetadata::parse("{}").unwrap().warnings().len(), 1);
+        for text in ["", "[]", "{\"integrator\":7}", "{"] {
+            assert!(IntegrationMetadata::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn correlation_ids_and_idempotency_keys_are_bounded() {
+        for text in ["a", "9d1c0b52-0000-4000-8000-000000000001", &"x".repeat(255)] {
+            assert_eq!(text.parse::<PartnerCorrelationId>().unwrap().as_str(), text);
+        }
+        for text in ["", "a b", "a:b", "ä", "a\n", &"x".repeat(256)] {
+            assert!(text.parse::<PartnerCorrelationId>().is_err(), "{text}");
+        }
+        assert!(is_idempotency_key("a b:c") && !is_idempotency_key("") && !is_idempotency_key("a\tb"));
+        assert!(is_idempotency_key(&"x".repeat(255)) && !is_idempotency_key(&"x".repeat(256)));
+    }
+}

@@ -586,3 +586,156 @@ impl CustomerToken {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const U: &str = "0b0e8d5e-1111-4a2b-9c3d-000000000001";
+
+    fn uuid() -> Uuid {
+        U.parse().unwrap()
+    }
+
+    #[test]
+    fn every_accepted_spelling_finds_its_kind() {
+        use KrnKind::*;
+        let spellings = [
+            ("partner:global:account:live:LWT2XJSE", PartnerAccount),
+            ("partner:global:account:test:MQ7R2T9A", PartnerAccount),
+            ("partner:global:account:acquiring-account:7Q2M", AcquiringAccount),
+            ("partner:global:payment-acquiring-account:U", AcquiringAccount),
+            ("network:global:test:payment-acquiring-account:U", AcquiringAccount),
+            ("partner:global:account:brand:U", Brand),
+            ("partner:global:account:partner-business-entity:U", BusinessEntity),
+            ("partner:global:account:compliance-decision:U", ComplianceDecision),
+            ("payment:eu1:confirmation-token:U", ConfirmationToken),
+            ("partner:global:account:credential:api-key:U", Credential),
+            ("partner:us1:live:identity:customer-token:abc", CustomerToken),
+            ("customer-token:eu1:abc", CustomerToken),
+            ("network:us1:live:payment:dispute:123456", Dispute),
+            ("payment:eu1:dispute:unauthorized:1", Dispute),
+            ("network:us1:live:payment:dispute:123456:attachment:1", DisputeAttachment),
+            ("partner:global:account:distribution-profile:U", DistributionProfile),
+            ("partner:global:account:payment-account:U", PaymentAccount),
+            ("partner:global:payment-account:live:U", PaymentAccount),
+            ("payment:eu1:transaction:U:capture:1", PaymentCapture),
+            ("payment:eu1:transaction:U:chargeback:1", PaymentChargeback),
+            ("partner:global:account:payment-product:U", PaymentProduct),
+            ("partner:global:account:product:payment:U", PaymentProduct),
+            ("partner:product:payment:U", PaymentProduct),
+            ("partner:global:account:payment-profile:U", PaymentProfile),
+            ("network:global:test:payment-profile:U", PaymentProfile),
+            ("network:global:all:payment:payment-program:U", PaymentProgram),
+            ("network:global:all:payment:payment-program-plan:U", PaymentProgramPlan),
+            ("partner:global:account:payment-program-enablement:U", PaymentProgramEnablement),
+            ("payment:eu1:transaction:U:refund:1", PaymentRefund),
+            ("payment:ap1:request:U", PaymentRequest),
+            ("payment:eu1:payment-token:U", PaymentToken),
+            ("payment:eu1:transaction:U", PaymentTransaction),
+            ("payment:eu1:authorization:U", PaymentTransaction),
+            ("partner:global:account:portal-deep-link:U", PortalDeepLink),
+            ("partner:global:payment:price-plan:U", PricePlan),
+            ("partner:global:price-plan:U", PricePlan),
+            ("payment:eu1:klarna-network-session-token:a:b:c", SessionToken),
+            ("network:us1:interoperability:eyJ.e.s", SessionToken),
+            ("network:eu1:test:session-token:eyJ.e.s", SessionToken),
+            ("partner:global:settlement:s-20260504-eur", Settlement),
+            ("shopping:eu1:session:U", ShoppingSession),
+            ("shopping:eu1:live:session:U", ShoppingSession),
+            ("partner:global:notification:signing-key:U", SigningKey),
+            ("partner:global:account:store:U", Store),
+            ("partner:global:account:store-group:U", StoreGroup),
+            ("partner:global:notification:webhook:U", Webhook),
+            ("test:us1:test", Unknown),
+            ("payment:eu1:request", Unknown),
+            ("payment:eu1:request:U:V", Unknown),
+            ("payment::request:U", Unknown),
+        ];
+        for (text, kind) in spellings {
+            let krn: Krn = format!("krn:{text}").parse().unwrap();
+            assert_eq!(krn.kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn produced_forms_are_those_of_the_rulings() {
+        let transaction = PaymentTransactionId::new(Region::Us1, uuid());
+        let capture = PaymentCaptureId::new(&transaction, 12);
+        let dispute = DisputeId::new(Region::Eu1, 9001);
+        let produced = [
+            (PartnerAccountId::new_test("MQ7R2T9A").to_string(), "krn:partner:global:account:test:MQ7R2T9A".to_owned()),
+            (PaymentAccountId::new(uuid()).to_string(), format!("krn:partner:global:account:payment-account:{U}")),
+            (AcquiringAccountId::new(uuid()).to_string(), format!("krn:partner:global:account:acquiring-account:{U}")),
+            (CredentialId::api_key(uuid()).to_string(), format!("krn:partner:global:account:credential:api-key:{U}")),
+            (CredentialId::sftp(uuid()).to_string(), format!("krn:partner:global:account:credential:sftp:{U}")),
+            (PaymentProfileId::new(uuid()).to_string(), format!("krn:network:global:test:payment-profile:{U}")),
+            (PaymentProductId::new(uuid()).to_string(), format!("krn:partner:product:payment:{U}")),
+            (PricePlanId::new(uuid()).to_string(), format!("krn:partner:global:payment:price-plan:{U}")),
+            (PaymentRequestId::new(Region::Ap1, uuid()).to_string(), format!("krn:payment:ap1:request:{U}")),
+            (transaction.to_string(), format!("krn:payment:us1:transaction:{U}")),
+            (capture.to_string(), format!("krn:payment:us1:transaction:{U}:capture:12")),
+            (
+                SessionToken::new(Region::Eu1, "a.b.c").to_string(),
+                "krn:network:eu1:test:session-token:a.b.c".to_owned(),
+            ),
+            (dispute.to_string(), "krn:network:eu1:test:payment:dispute:9001".to_owned()),
+            (
+                DisputeAttachmentId::new(&dispute, 1).to_string(),
+                "krn:network:eu1:test:payment:dispute:9001:attachment:1".to_owned(),
+            ),
+            (SigningKeyId::new(uuid()).to_string(), format!("krn:partner:global:notification:signing-key:{U}")),
+        ];
+        for (got, wanted) in produced {
+            assert_eq!(got, wanted);
+            assert!(got.parse::<Krn>().is_ok_and(|krn| krn.kind() != KrnKind::Unknown), "{got}");
+        }
+        assert_eq!(capture.transaction(), Some(transaction.clone()));
+        assert_eq!((capture.number(), capture.uuid(), transaction.uuid()), (Some(12), Some(uuid()), Some(uuid())));
+        assert_eq!(SessionToken::new(Region::Eu1, "a.b.c").jwt(), "a.b.c");
+        assert_eq!(CredentialId::client_identifier(uuid()).credential_type(), Some("client-identifier"));
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_refused_and_one_of_no_kind_too() {
+        let transaction = PaymentTransactionId::new(Region::Eu1, uuid()).to_string();
+        let wrong = KrnError::WrongKind { wanted: KrnKind::PaymentRequest, got: KrnKind::PaymentTransaction };
+        assert_eq!(transaction.parse::<PaymentRequestId>(), Err(wrong));
+        for text in ["krn:payment:eu1:something:1", U, "", "krn:payment:eu1:request:a b", "krn:payment:eu1:request:ä"]
+        {
+            assert!(text.parse::<PaymentRequestId>().is_err(), "{text}");
+        }
+        assert!(PaymentRequestId::opaque("krn:payment:eu1:something:1").is_ok());
+        assert!(PaymentRequestId::opaque(&transaction).is_err());
+    }
+
+    #[test]
+    fn lengths_are_bounded_by_kind() {
+        let id = format!("krn:payment:eu1:request:{}", "x".repeat(231));
+        assert_eq!(id.len(), 255);
+        assert!(id.parse::<PaymentRequestId>().is_ok());
+        assert_eq!(format!("{id}x").parse::<Krn>(), Err(KrnError::TooLong { max: 255 }));
+        assert!(SessionToken::new(Region::Eu1, &"x".repeat(5000)).as_str().parse::<SessionToken>().is_ok());
+        assert!(Krn::opaque(&"x".repeat(8193)).is_err());
+    }
+
+    #[test]
+    fn debug_hides_what_grants_something() {
+        let hidden = [
+            format!("{:?}", CustomerToken::new(Region::Eu1, "sesame")),
+            format!("{:?}", SessionToken::new(Region::Eu1, "sesame")),
+            format!("{:?}", PaymentToken::opaque("krn:payment:eu1:payment-token:sesame").unwrap()),
+            format!("{:?}", SessionToken::opaque(&"sesame".repeat(100)).unwrap()),
+        ];
+        assert!(hidden.iter().all(|text| !text.contains("sesame")), "{hidden:?}");
+        assert!(format!("{:?}", WebhookId::new(uuid())).contains(U));
+    }
+
+    #[test]
+    fn regions_follow_currencies() {
+        let region = |code: &str| Region::for_currency(&code.parse().unwrap());
+        assert_eq!(["USD", "CAD", "MXN"].map(region), [Region::Us1; 3]);
+        assert_eq!(["AUD", "NZD"].map(region), [Region::Ap1; 2]);
+        assert_eq!(["EUR", "GBP", "SEK", "JPY"].map(region), [Region::Eu1; 4]);
+    }
+}

@@ -10,6 +10,7 @@
 //! - [`event`], [`webhook`]: the event catalogue, subscriptions, the delivery and its signature
 //! - [`error`], [`header`]: the error object with its codes; header names, integration metadata
 //! - [`shape`]: tables of what a body must look like, checked so that every fault is named; ready ones in [`shape::shapes`]
+//! - [`parse()`]: from bytes to a type, with the path of what was wrong
 //! - [`open_enum!`]: string enums that keep what they do not know
 
 pub mod open_enum;
@@ -21,6 +22,7 @@ pub mod header;
 pub mod krn;
 pub mod market;
 pub mod money;
+pub mod parse;
 pub mod payments;
 pub mod shape;
 pub mod time;
@@ -32,6 +34,7 @@ pub use header::{IntegrationMetadata, PartnerCorrelationId};
 pub use krn::*;
 pub use market::{Market, markets, settlement_currencies};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
+pub use parse::{ParseError, parse};
 pub use payments::*;
 pub use shape::{Shape, check_purchase_sum, check_sum, line_items_sum, shapes};
 pub use time::{TimeError, Timestamp, parse_duration};

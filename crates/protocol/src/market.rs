@@ -81,3 +81,24 @@ static MARKETS: [Market; 26] = {
         market("US", "USD", Us1, &["en-US", "es-US"]),
     ]
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_and_consistent() {
+        assert_eq!(markets().len(), 26);
+        assert!(markets().is_sorted_by_key(|market| market.country));
+        for market in markets() {
+            assert_eq!(Market::by_country(market.country), Some(market));
+            assert_eq!(market.region, Region::for_currency(&market.currency()), "{}", market.country);
+            assert!(market.default_locale().ends_with(market.country), "{}", market.country);
+            assert!(market.locales.iter().all(|locale| locale.ends_with(market.country)), "{}", market.country);
+            assert!(settlement_currencies().any(|currency| currency == market.currency()), "{}", market.country);
+        }
+        assert_eq!(settlement_currencies().count(), 15);
+        assert_eq!(Market::by_country("gb").map(Market::currency), Some(Currency::GBP));
+        assert_eq!(Market::by_country("XX"), None);
+    }
+}

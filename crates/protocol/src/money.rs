@@ -208,3 +208,61 @@ impl FromStr for Money {
         Ok(Self { minor, currency })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(minor: i64, code: &str) -> Money {
+        Money::new(minor, code.parse().unwrap())
+    }
+
+    #[test]
+    fn prints_as_many_digits_as_the_currency_has() {
+        let printed = |minor, code| money(minor, code).to_string();
+        assert_eq!(printed(4990, "EUR"), "49.90 EUR");
+        assert_eq!(printed(-5, "EUR"), "-0.05 EUR");
+        assert_eq!(printed(500, "JPY"), "500 JPY");
+        assert_eq!(printed(-1250, "KWD"), "-1.250 KWD");
+        assert_eq!(printed(i64::MIN, "USD"), "-92233720368547758.08 USD");
+    }
+
+    #[test]
+    fn constants_agree_with_the_table() {
+        for constant in [Currency::EUR, Currency::GBP, Currency::SEK, Currency::USD] {
+            assert_eq!(constant.code().parse(), Ok(constant));
+        }
+    }
+
+    #[test]
+    fn codes_are_read_in_either_case_and_those_without_minor_units_refused() {
+        assert_eq!("eur".parse(), Ok(Currency::EUR));
+        for code in ["XAU", "XDR", "XXX", "XTS"] {
+            assert_eq!(code.parse::<Currency>(), Err(CurrencyError::NotSpendable), "{code}");
+        }
+        for code in ["", "EU", "EURO", "QQQ", "€", "E R"] {
+            assert_eq!(code.parse::<Currency>(), Err(CurrencyError::Unknown), "{code}");
+        }
+    }
+
+    #[test]
+    fn sums_refuse_mixed_currencies_and_overflow() {
+        let (euro, krona) = (money(1, "EUR"), money(1, "SEK"));
+        assert_eq!(euro.checked_add(euro), Ok(money(2, "EUR")));
+        assert_eq!(euro.checked_sub(money(3, "EUR")), Ok(money(-2, "EUR")));
+        assert!(matches!(euro.checked_add(krona), Err(MoneyError::MixedCurrencies { .. })));
+        assert!(matches!(euro.checked_sub(krona), Err(MoneyError::MixedCurrencies { .. })));
+        assert_eq!(money(i64::MAX, "EUR").checked_add(euro), Err(MoneyError::Overflow));
+        assert_eq!(money(i64::MIN, "EUR").checked_sub(euro), Err(MoneyError::Overflow));
+    }
+
+    #[test]
+    fn texts_that_are_no_amount_are_refused() {
+        for text in
+            ["49.9 EUR", "49 EUR", "1.0 JPY", ".50 EUR", "4-9.90 EUR", "49.90EUR", "--1.00 EUR", "1e2.00 EUR", ""]
+        {
+            assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+        assert_eq!("92233720368547758.08 EUR".parse::<Money>(), Err(MoneyError::Overflow));
+    }
+}

@@ -106,3 +106,70 @@ pub fn parse_duration(text: &str) -> Result<i64, TimeError> {
 pub fn is_date(text: &str) -> bool {
     text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_utc_and_reads_what_others_print() {
+        for (text, printed) in [
+            ("2026-02-01T10:00:00Z", "2026-02-01T10:00:00Z"),
+            ("2026-02-01T10:00Z", "2026-02-01T10:00:00Z"),
+            ("2026-02-01T12:00:00+02:00", "2026-02-01T10:00:00Z"),
+            ("2026-02-01T10:00:00.5Z", "2026-02-01T10:00:00.5Z"),
+            ("2026-02-01T10:00:00.123456789Z", "2026-02-01T10:00:00.123456Z"),
+            ("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"),
+            ("2026-02-01t10:00:00z", "2026-02-01T10:00:00Z"),
+        ] {
+            assert_eq!(text.parse::<Timestamp>().map(|time| time.to_string()), Ok(printed.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_without_zone_or_sense_are_refused() {
+        for text in [
+            "",
+            "2026-02-01",
+            "2026-02-01T10:00:00",
+            "2026-13-01T10:00:00Z",
+            "2026-02-30T10:00:00Z",
+            "1767225600000",
+            "2026-02-01T10:00:00+02:00[Europe/Stockholm]",
+            "tomorrow",
+            "2026-02-01 10:00:00Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimeError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn microseconds_go_in_and_out() {
+        let time = Timestamp::from_micros(1_767_225_600_000_001).unwrap();
+        assert_eq!(
+            (time.to_string().as_str(), time.as_micros()),
+            ("2026-01-01T00:00:00.000001Z", 1_767_225_600_000_001)
+        );
+        assert_eq!(time.checked_add_micros(-1).unwrap().to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(time.checked_add_micros(i64::MAX), Err(TimeError::OutOfRange));
+        assert_eq!(Timestamp::from_micros(i64::MAX), Err(TimeError::OutOfRange));
+    }
+
+    #[test]
+    fn durations_are_iso_8601_of_a_known_length() {
+        const MINUTE: i64 = 60_000_000;
+        for (text, micros) in [
+            ("PT15M", 15 * MINUTE),
+            ("PT1H30M", 90 * MINUTE),
+            ("P2D", 2880 * MINUTE),
+            ("P1W", 10080 * MINUTE),
+            ("PT0.5S", 500_000),
+            ("-PT1M", -MINUTE),
+        ] {
+            assert_eq!(parse_duration(text), Ok(micros), "{text}");
+        }
+        for text in ["", "15m", "15 minutes", "P", "PT", "P1M", "P1Y", "PT1X", "15"] {
+            assert_eq!(parse_duration(text), Err(TimeError::MalformedDuration), "{text}");
+        }
+    }
+}

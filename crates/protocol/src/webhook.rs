@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 use std::fmt;
+use subtle::ConstantTimeEq as _;
 
 wire_struct! {
     /// The body of a delivery.
@@ -101,9 +102,17 @@ wire_struct! {
 }
 
 /// The text of a signing key, used as it is, without decoding. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct SigningSecret(String);
+
+/// In constant time: the other side may be somebody's guess.
+impl PartialEq for SigningSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+impl Eq for SigningSecret {}
 
 impl SigningSecret {
     pub fn new(text: impl Into<String>) -> Self {
@@ -179,4 +188,89 @@ pub fn verify(
     // Compared in constant time: the signature is the sender's to choose.
     secret.mac(raw_body).verify_slice(&given).map_err(|_| SignatureError::Mismatch)?;
     Ok(id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const BODY: &str = "{\"metadata\":{\"event_id\":\"1\"},\"payload\":{\"name\":\"Zoë\"}}\n";
+
+    fn secret() -> SigningSecret {
+        SigningSecret::new("not-a-real-signing-key-0123456789abcdefghij")
+    }
+
+    fn key_id(number: u128) -> SigningKeyId {
+        SigningKeyId::new(Uuid::from_u128(number))
+    }
+
+    /// Expected values from another implementation (Python's hmac).
+    #[test]
+    fn signatures_are_those_of_other_implementations() {
+        let vectors: [(SigningSecret, &[u8], &str); 3] = [
+            (secret(), BODY.as_bytes(), "bd5fc9348f61a14964c3d4994e71ef2cb54c7ab1b2a3984c4748be65a8a92f09"),
+            (SigningSecret::new(""), b"", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"),
+            (
+                SigningSecret::new("k".repeat(200)),
+                b"\x00\xff",
+                "0a06874ecbdfff50bdd4126caea65eb872bb601b6da229f78a6b4a91e55f86b5",
+            ),
+        ];
+        for (secret, body, signature) in vectors {
+            assert_eq!(sign(&secret, body), signature);
+        }
+    }
+
+    #[test]
+    fn both_keys_are_good_while_one_replaces_the_other() {
+        let (old, new) = (secret(), SigningSecret::new("the-next-one"));
+        let keys = [(key_id(1), &old), (key_id(2), &new)];
+        for (id, secret) in [(key_id(1), &old), (key_id(2), &new)] {
+            let signature = sign(secret, BODY.as_bytes());
+            assert_eq!(verify(&keys, Some(id.as_str()), Some(&signature), BODY.as_bytes()), Ok(id));
+        }
+        // The right key under the wrong id is no better than a wrong key.
+        let signature = sign(&old, BODY.as_bytes());
+        let crossed = verify(&keys, Some(key_id(2).as_str()), Some(&signature), BODY.as_bytes());
+        assert_eq!(crossed, Err(SignatureError::Mismatch));
+    }
+
+    #[test]
+    fn each_way_to_be_wrong_has_its_name() {
+        use SignatureError::{Malformed, Mismatch, MissingKeyId, MissingSignature, UnknownKey};
+        let secret = secret();
+        let keys = [(key_id(1), &secret)];
+        let (id, good) = (key_id(1).to_string(), sign(&secret, BODY.as_bytes()));
+        let other = key_id(9).to_string();
+        let check = |id: Option<&str>, signature: Option<&str>, body: &str| {
+            verify(&keys, id, signature, body.as_bytes()).unwrap_err()
+        };
+        assert_eq!(check(None, Some(&good), BODY), MissingKeyId);
+        assert_eq!(check(Some(""), Some(&good), BODY), MissingKeyId);
+        assert_eq!(check(Some(&id), None, BODY), MissingSignature);
+        assert_eq!(check(Some(&id), Some(""), BODY), MissingSignature);
+        for malformed in [&good[..63], &good[..62], &format!("{good}00"), &good.replace(|_| true, "z"), "sha256=1", "ü"]
+        {
+            assert_eq!(check(Some(&id), Some(malformed), BODY), Malformed, "{malformed}");
+        }
+        assert_eq!(check(Some(&other), Some(&good), BODY), UnknownKey);
+        assert_eq!(check(Some(&id), Some(&good), BODY.trim_end()), Mismatch);
+        assert_eq!(check(Some(&id), Some(&"0".repeat(64)), BODY), Mismatch);
+        let last_bit = format!("{}{}", &good[..63], if good.ends_with('0') { '1' } else { '0' });
+        assert_eq!(check(Some(&id), Some(&last_bit), BODY), Mismatch);
+        assert!(verify(&[], Some(&id), Some(&good), BODY.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn upper_case_digits_are_taken() {
+        let secret = secret();
+        let upper = sign(&secret, BODY.as_bytes()).to_uppercase();
+        assert!(verify(&[(key_id(1), &secret)], Some(key_id(1).as_str()), Some(&upper), BODY.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug() {
+        assert_eq!(format!("{:?}", secret()), "SigningSecret(…)");
+    }
 }

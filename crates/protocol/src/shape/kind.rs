@@ -214,7 +214,7 @@ impl Kind {
             Self::AppUrl => format!("a URL of at most {URL_LENGTH_MAX} characters"),
             Self::WebhookUrl => format!("an https URL of at most {URL_LENGTH_MAX} characters, on port 443 or 8443"),
             Self::Email => "an e-mail address of at most 255 characters".to_owned(),
-            Self::Phone => "a phone number of 1 to 99 characters, like +4670740615".to_owned(),
+            Self::Phone => "a phone number of 1 to 99 characters, like +46700000000".to_owned(),
             Self::Locale => "a locale like en-GB".to_owned(),
             Self::Ip => "an IPv4 or IPv6 address".to_owned(),
             Self::Id(kind) => format!("the id of a {}", words(*kind)),
@@ -232,7 +232,7 @@ pub(super) fn was(value: &Value, personal: bool) -> String {
         Value::Object(_) => "was an object".to_owned(),
         Value::Bool(_) if personal => "was a boolean".to_owned(),
         Value::Number(_) if personal => "was a number".to_owned(),
-        Value::String(text) if personal => format!("was another text of {} characters", text.chars().count()),
+        Value::String(text) if personal => format!("was a text of {} characters", text.chars().count()),
         Value::Bool(_) | Value::Number(_) => format!("was {}", clipped(&value.to_string())),
         Value::String(text) => {
             let start: String = text.chars().take(SHOWN_LENGTH_MAX).collect();
