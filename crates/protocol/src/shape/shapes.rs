@@ -269,7 +269,7 @@ fn point_of_transaction_rows(at: &str) -> Vec<Row> {
 }
 
 /// What the Partner's own integration says to Klarna: carried, never opened, and never shown.
-fn passthrough_rows() -> Vec<Row> {
+pub fn passthrough_rows() -> Vec<Row> {
     let passthrough = |name: &str| Row::new(name, Kind::Blob { min: 1, max: PASSTHROUGH_LENGTH_MAX }).personal();
     vec![passthrough("klarna_network_data"), passthrough("interoperability_data")]
 }
@@ -277,24 +277,8 @@ fn passthrough_rows() -> Vec<Row> {
 /// `supplementary_purchase_data` under any prefix.
 pub fn supplementary_purchase_data_rows(prefix: &str) -> Vec<Row> {
     let mut rows = vec![reference("purchase_reference")];
-    rows.extend(under("customer", customer_rows()));
-    rows.extend(under(
-        "shipping[]",
-        [
-            reference("shipping_reference"),
-            Row::new("recipient", Kind::Object).personal(),
-            text_of("recipient.given_name", 1, 99),
-            text_of("recipient.family_name", 1, 99),
-            Row::new("recipient.email", Kind::Email),
-            Row::new("recipient.phone", Kind::Phone),
-            text_of("recipient.attention", 1, 99),
-            text("shipping_option.shipping_option_reference"),
-            Row::new("shipping_option.shipping_type", Kind::Open),
-            Row::new("shipping_option.shipping_type_attributes[]", Kind::Open),
-            text("shipping_option.shipping_carrier"),
-        ],
-    ));
-    rows.extend(address_rows("shipping[].address"));
+    rows.extend(customer_rows("customer"));
+    rows.extend(shipping_rows("shipping[]"));
     rows.extend(line_item_rows("line_items[]"));
     rows.extend(under(
         "subscriptions[]",
@@ -370,7 +354,27 @@ pub fn supplementary_purchase_data_rows(prefix: &str) -> Vec<Row> {
     rows
 }
 
-fn customer_rows() -> Vec<Row> {
+/// Where the goods go and how, one of `shipping[]`.
+pub fn shipping_rows(at: &str) -> Vec<Row> {
+    let mut rows = vec![
+        reference("shipping_reference"),
+        Row::new("recipient", Kind::Object).personal(),
+        text_of("recipient.given_name", 1, 99),
+        text_of("recipient.family_name", 1, 99),
+        Row::new("recipient.email", Kind::Email),
+        Row::new("recipient.phone", Kind::Phone),
+        text_of("recipient.attention", 1, 99),
+        text("shipping_option.shipping_option_reference"),
+        Row::new("shipping_option.shipping_type", Kind::Open),
+        Row::new("shipping_option.shipping_type_attributes[]", Kind::Open),
+        text("shipping_option.shipping_carrier"),
+    ];
+    rows.extend(address_rows("address"));
+    under(at, rows)
+}
+
+/// Who buys.
+pub fn customer_rows(at: &str) -> Vec<Row> {
     let mut rows = vec![
         text_of("given_name", 1, 99).personal(),
         text_of("family_name", 1, 99).personal(),
@@ -413,10 +417,11 @@ fn customer_rows() -> Vec<Row> {
             ],
         ));
     }
-    rows
+    under(at, rows)
 }
 
-fn line_item_rows(at: &str) -> Vec<Row> {
+/// One line of the purchase; `at` ends in `[]`.
+pub fn line_item_rows(at: &str) -> Vec<Row> {
     under(
         at,
         [
@@ -438,7 +443,7 @@ fn line_item_rows(at: &str) -> Vec<Row> {
 }
 
 /// Limits of sheet 03 §7.2. `region` is said to be mandatory for US and AU, yet the examples of r2512 leave it out: not required.
-fn address_rows(at: &str) -> Vec<Row> {
+pub fn address_rows(at: &str) -> Vec<Row> {
     let mut rows = vec![Row::new(at, Kind::Object).personal()];
     rows.extend(under(at, address_member_rows()));
     rows
