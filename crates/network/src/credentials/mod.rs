@@ -2,18 +2,17 @@
 //!
 //! A key is stored as its SHA-256 digest; its text exists once, in the answer that creates it. [`verify`] is the one way in.
 
-pub(crate) mod store;
+mod store;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use kit::clock::MINUTE_US;
+use kit::clock::{Clock, MINUTE_US, SECOND_US};
 use kit::db::{DbError, Tx};
 use kit::http::ApiError;
 use protocol::{CredentialId, ErrorCode, PartnerAccountId};
@@ -36,7 +35,7 @@ const CLIENT_ID_RANDOM_CHARS: usize = 152;
 /// Longest `Authorization` value that is looked at; real keys are allowed 512 characters.
 const AUTHORIZATION_BYTES_MAX: usize = 2048;
 /// How long a verified key is believed without asking the database: what another process disables is refused within a second.
-const BELIEVED: Duration = Duration::from_millis(900);
+const BELIEVED_US: i64 = SECOND_US * 9 / 10;
 /// Beyond this many believed keys the memory starts anew.
 const BELIEVED_MAX: usize = 10_000;
 /// The time of last use is written at most this often.
@@ -221,22 +220,29 @@ fn present(value: &HeaderValue) -> Option<Presented> {
 
 struct Believed {
     caller: Caller,
-    until: Instant,
+    since: i64,
 }
 
-/// Keys that were verified a moment ago.
-#[derive(Default)]
+/// Keys that were verified a moment ago, by the wall clock: moving the clock of the context concerns no credentials.
 pub(crate) struct VerifiedKeys {
+    wall: Clock,
     by_hash: Mutex<HashMap<[u8; 32], Believed>>,
     /// Counts [`VerifiedKeys::forget`], so that a look-up that began before a key was disabled is not remembered after it.
     generation: AtomicU64,
+}
+
+impl Default for VerifiedKeys {
+    fn default() -> Self {
+        Self { wall: Clock::system(), by_hash: Mutex::default(), generation: AtomicU64::new(0) }
+    }
 }
 
 impl VerifiedKeys {
     fn get(&self, hash: &[u8; 32]) -> Option<Caller> {
         let by_hash = self.lock();
         let believed = by_hash.get(hash)?;
-        (believed.until > Instant::now()).then(|| believed.caller.clone())
+        // A wall clock that steps back ends the belief, too.
+        (0..BELIEVED_US).contains(&(self.wall.now() - believed.since)).then(|| believed.caller.clone())
     }
 
     fn generation(&self) -> u64 {
@@ -251,7 +257,7 @@ impl VerifiedKeys {
         if by_hash.len() >= BELIEVED_MAX {
             by_hash.clear();
         }
-        by_hash.insert(hash, Believed { caller, until: Instant::now() + BELIEVED });
+        by_hash.insert(hash, Believed { caller, since: self.wall.now() });
     }
 
     fn forget(&self) {

@@ -1,8 +1,15 @@
 //! Notifications: signing keys, webhooks, and telling every account what happened to it.
+//!
+//! [`emit`] is what the other rooms call. An event becomes one row for each account that it concerns, and one delivery for each
+//! webhook that asked for it; `delivery` makes them on Klarna's schedule. `webhook` says what a webhook may be.
 
-pub(crate) mod store;
+mod api;
+mod delivery;
+mod sample;
+mod store;
+mod webhook;
 
-use kit::db::Tx;
+use kit::db::{DbError, Tx};
 use kit::deliveries::{self, NewDelivery};
 use kit::http::ApiError;
 use protocol::{
@@ -11,6 +18,11 @@ use protocol::{
 use serde_json::Value;
 
 use crate::ctx::Ctx;
+
+pub use api::routes;
+pub use delivery::register;
+pub use store::EventRow;
+pub use webhook::WebhookDraft;
 
 /// Something that happened to an account.
 #[derive(Clone, Debug)]
@@ -37,21 +49,12 @@ pub struct NewEvent<'a> {
 pub async fn emit(tx: &mut Tx, ctx: &Ctx, event: &NewEvent<'_>) -> Result<(), ApiError> {
     let subscriptions = store::subscriptions(tx, event.subject.as_str()).await?;
     let now = ctx.clock.now();
-    let payload = event.payload.to_string();
     let mut recipients: Vec<&str> = vec![event.subject.as_str()];
     if let Some(above) = subscriptions.first().and_then(|row| row.acquiring_partner_id.as_deref()) {
         recipients.push(above);
     }
-    let rows: Vec<store::NewEventRow<'_>> = recipients
-        .into_iter()
-        .map(|recipient| store::NewEventRow {
-            recipient_account_id: recipient,
-            ordinal: ctx.next_ordinal(),
-            event_id: ctx.random.id(now).to_string(),
-            simulated: false,
-        })
-        .collect();
-    store::insert_events(tx, event, &payload, &rows, now).await?;
+    let rows: Vec<_> = recipients.into_iter().map(|recipient| recipient_row(ctx, recipient, now)).collect();
+    store::insert_events(tx, event, &rows, false, now).await?;
     for subscription in &subscriptions {
         let Some(webhook) = subscription.webhook() else { continue };
         let version = EventVersion::from(webhook.event_version);
@@ -63,6 +66,81 @@ pub async fn emit(tx: &mut Tx, ctx: &Ctx, event: &NewEvent<'_>) -> Result<(), Ap
         create_delivery(tx, ctx, event, &target, &row.event_id, now).await?;
     }
     Ok(())
+}
+
+fn recipient_row<'a>(ctx: &Ctx, recipient: &'a str, now: i64) -> store::NewEventRow<'a> {
+    let event_id = ctx.random.id(now).to_string();
+    store::NewEventRow { recipient_account_id: recipient, ordinal: ctx.next_ordinal(), event_id }
+}
+
+/// Sends a sample event to one webhook, as if it had happened to the webhook's own account; subscribed to or not (RULINGS 1.7).
+async fn simulate(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    target: &Target<'_>,
+    event_type: EventType,
+    correlation_id: &str,
+) -> Result<(), ApiError> {
+    let now = ctx.clock.now();
+    let account = PartnerAccountId::opaque(target.account_id).map_err(ApiError::internal)?;
+    let payload = sample::payload(&event_type, &account, &ctx.random, now);
+    let product = (!event_type.as_str().starts_with("partner.account.state-change."))
+        .then(|| PaymentProductId::new(ctx.random.id(now)).to_string());
+    let event = NewEvent {
+        event_type,
+        subject: &account,
+        product_instance_id: product.as_deref(),
+        payload,
+        occurred_at: now,
+        correlation_id: Some(correlation_id),
+    };
+    let row = recipient_row(ctx, target.account_id, now);
+    store::insert_events(tx, &event, std::slice::from_ref(&row), true, now).await?;
+    create_delivery(tx, ctx, &event, target, &row.event_id, now).await
+}
+
+/// Events of a recipient account, oldest first, from behind a cursor; at most `limit`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn events(
+    tx: &mut Tx,
+    recipient: &PartnerAccountId,
+    after: Option<&EventCursor>,
+    limit: i64,
+) -> Result<Vec<EventRow>, DbError> {
+    store::events(tx, recipient.as_str(), after, limit).await
+}
+
+/// Where an event stands among those of its recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    pub(crate) created_at: i64,
+    pub(crate) ordinal: i64,
+    pub(crate) event_id: String,
+}
+
+impl std::fmt::Display for EventCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.created_at, self.ordinal, self.event_id)
+    }
+}
+
+/// The text is no cursor that was given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a cursor of an earlier page")]
+pub struct EventCursorError;
+
+impl std::str::FromStr for EventCursor {
+    type Err = EventCursorError;
+
+    fn from_str(text: &str) -> Result<Self, EventCursorError> {
+        let mut parts = text.splitn(3, '.');
+        let mut number = || parts.next().and_then(|part| part.parse().ok()).ok_or(EventCursorError);
+        let (created_at, ordinal) = (number()?, number()?);
+        let event_id = parts.next().ok_or(EventCursorError)?.to_owned();
+        Ok(Self { created_at, ordinal, event_id })
+    }
 }
 
 /// A webhook that an event goes to.
