@@ -17,7 +17,7 @@ pub struct Random {
 
 enum Source {
     System,
-    Seeded(Mutex<ChaCha20Rng>),
+    Seeded(Box<Mutex<ChaCha20Rng>>),
 }
 
 impl std::fmt::Debug for Random {
@@ -40,7 +40,7 @@ impl Random {
     pub fn seeded(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        Self { source: Arc::new(Source::Seeded(Mutex::new(rng))) }
+        Self { source: Arc::new(Source::Seeded(Box::new(Mutex::new(rng)))) }
     }
 
     /// Whether this source repeats itself from a seed.

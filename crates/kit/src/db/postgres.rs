@@ -115,10 +115,10 @@ pub(super) struct PgTx {
 impl Drop for PgTx {
     fn drop(&mut self) {
         // A connection with an open transaction must not return to the pool: closing it rolls back on the server.
-        if self.stage == Stage::Open {
-            if let Some(client) = self.client.take() {
-                drop(Object::take(client));
-            }
+        if self.stage == Stage::Open
+            && let Some(client) = self.client.take()
+        {
+            drop(Object::take(client));
         }
     }
 }

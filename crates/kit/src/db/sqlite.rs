@@ -17,7 +17,8 @@ const BATCH_MAX: usize = 256;
 /// Units that may wait before callers are held back.
 const QUEUE_MAX: usize = 4_096;
 
-type Work = Box<dyn FnOnce(&mut Tx) -> Completion + Send>;
+/// A unit, waiting. It is handed no transaction when there is none to run it in: then it only passes the bad news on.
+type Work = Box<dyn FnOnce(Option<&mut Tx>) -> Completion + Send>;
 
 /// What a unit leaves behind: whether to keep its changes, and how to answer once the commit's outcome is known.
 struct Completion {
@@ -72,14 +73,17 @@ impl SqlitePool {
         let (reply, answer) = oneshot::channel();
         let sets = sets.to_vec();
         let work: Work = Box::new(move |tx| {
-            let TxInner::Sqlite(tx) = &mut tx.inner else { unreachable!("a SQLite pool holds SQLite transactions") };
-            // The batch has opened a transaction; leave it for the migrator's own and hand back a fresh one.
-            let outcome = tx
-                .command("commit")
-                .and_then(|()| migrate::run_sqlite(&mut tx.connection, &sets))
-                .and_then(|applied| tx.command("begin immediate").map(|()| applied))
-                .and_then(|applied| tx.command("savepoint unit").map(|()| applied));
-            Completion { keep: true, answer: Box::new(move |_| drop(reply.send(outcome))) }
+            let outcome = match tx.map(|tx| &mut tx.inner) {
+                // The batch has opened a transaction; leave it for the migrator's own and hand back a fresh one.
+                Some(TxInner::Sqlite(tx)) => tx
+                    .command("commit")
+                    .and_then(|()| migrate::run_sqlite(&mut tx.connection, &sets))
+                    .and_then(|applied| tx.command("begin immediate").map(|()| applied))
+                    .and_then(|applied| tx.command("savepoint unit").map(|()| applied)),
+                Some(TxInner::Postgres(_)) => unreachable!("a SQLite pool holds SQLite transactions"),
+                None => Err(DbError::Contended),
+            };
+            Completion { keep: true, answer: Box::new(move |ended| drop(reply.send(ended.and(outcome)))) }
         });
         self.writer.send(work).await.map_err(|_| DbError::Panicked)?;
         answer.await.map_err(|_| DbError::Panicked)?
@@ -94,15 +98,20 @@ where
 {
     let (reply, answer) = oneshot::channel();
     let work: Work = Box::new(move |tx| {
-        let result = catch_unwind(AssertUnwindSafe(|| poll_once(unit(tx))))
-            .unwrap_or_else(|_| Some(Err(DbError::Panicked.into())))
-            .unwrap_or_else(|| Err(DbError::Waited.into()));
+        let result = match tx {
+            Some(tx) => catch_unwind(AssertUnwindSafe(|| poll_once(unit(tx))))
+                .unwrap_or_else(|_| Some(Err(DbError::Panicked.into())))
+                .unwrap_or_else(|| Err(DbError::Waited.into())),
+            None => Err(DbError::Contended.into()),
+        };
         Completion {
             keep: result.is_ok(),
             answer: Box::new(move |committed| {
-                let result = match committed {
-                    Ok(()) => result,
-                    Err(error) => result.and_then(|_| Err(error.into())),
+                let result = match (result, committed) {
+                    (Err(error), Ok(())) => Err(error),
+                    (Ok(value), Ok(())) => Ok(value),
+                    // Nothing of the batch happened, so what the unit itself found does not matter any more.
+                    (_, Err(error)) => Err(error.into()),
                 };
                 // The caller may have gone; the unit stands or falls without it.
                 drop(reply.send(result));
@@ -129,13 +138,13 @@ fn run_writer(mut tx: Tx, mut queue: mpsc::Receiver<Work>) {
 
 fn run_batch(tx: &mut Tx, waiting: &mut Vec<Work>) {
     let mut answers = Vec::with_capacity(waiting.len());
-    let begun = tx.command("begin immediate").map_err(Arc::new);
-    let mut outcome = begun;
+    let mut outcome = tx.command("begin immediate").map_err(Arc::new);
     for work in waiting.drain(..) {
         if outcome.is_ok() {
             outcome = tx.command("savepoint unit").map_err(Arc::new);
         }
-        let completion = work(tx);
+        // After a failure nothing may run: without the transaction around it, a statement would commit by itself.
+        let completion = work(outcome.is_ok().then_some(&mut *tx));
         if outcome.is_ok() && !completion.keep {
             outcome = tx.command("rollback to unit").map_err(Arc::new);
         }
@@ -148,10 +157,11 @@ fn run_batch(tx: &mut Tx, waiting: &mut Vec<Work>) {
         outcome = tx.command("commit").map_err(Arc::new);
     }
     // A full disk or an I/O error may have ended the transaction already; whatever is still open must not stay so.
-    if outcome.is_err() && !tx.is_autocommit() {
-        if let Err(error) = tx.command("rollback") {
-            tracing::error!(error = &error as &dyn std::error::Error, "rolling back a failed batch");
-        }
+    if outcome.is_err()
+        && !tx.is_autocommit()
+        && let Err(error) = tx.command("rollback")
+    {
+        tracing::error!(error = &error as &dyn std::error::Error, "rolling back a failed batch");
     }
     for answer in answers {
         answer(
@@ -175,7 +185,7 @@ fn run_reader(mut tx: Tx, queue: &Mutex<mpsc::Receiver<Work>>) {
         };
         let Some(work) = work else { return };
         let begun = tx.command("begin deferred");
-        let completion = work(&mut tx);
+        let completion = work(begun.is_ok().then_some(&mut tx));
         let ended = begun.and_then(|()| tx.command("commit"));
         if ended.is_err() && !tx.is_autocommit() {
             drop(tx.command("rollback"));

@@ -200,6 +200,36 @@ async fn a_full_disk_refuses_the_unit_keeps_what_was_committed_and_recovers_by_i
 }
 
 #[tokio::test]
+async fn what_a_full_disk_refuses_among_many_callers_is_really_not_there() {
+    let test = testing::sqlite(&[kit::MIGRATIONS, TABLES]).await.unwrap();
+    let mut config = test.config.clone();
+    config.sqlite_max_pages = Some(200);
+    let small = Db::open(&config).await.unwrap();
+    let callers = (0..400).map(|n| {
+        let small = small.clone();
+        tokio::spawn(async move {
+            // Most are small and would fit; the large ones fill the disk in the middle of a batch.
+            let note = "x".repeat(if n % 7 == 0 { 40_000 } else { 10 });
+            let outcome: Result<u64, DbError> = small
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let sql = "insert into things (account, id, amount, flag, note) values ('a', $1, 1, $2, $3)";
+                        tx.execute(sql, params![&format!("n{n}"), true, &note]).await
+                    })
+                })
+                .await;
+            outcome.is_ok()
+        })
+    });
+    let mut accepted = 0;
+    for caller in callers.collect::<Vec<_>>() {
+        accepted += i64::from(caller.await.unwrap());
+    }
+    assert!(accepted < 400, "the limit was never met");
+    assert_eq!(count(&small).await, accepted);
+}
+
+#[tokio::test]
 async fn migrating_again_and_from_many_sides_at_once_changes_nothing() {
     for test in both().await {
         let again = test.db.migrate(&[kit::MIGRATIONS, TABLES]).await.unwrap();
