@@ -1,0 +1,555 @@
+//! The journey's pages. Every id and `data-testid` in here is part of its face: see the room's opening comment.
+
+use kit::web;
+use maud::{DOCTYPE, Markup, html};
+use protocol::Money;
+use protocol::payments::ProfileScope;
+
+use super::contact::{Contact, Sample, calling_code};
+use super::language::{Language, day_of};
+use super::plan::Plan;
+use super::purchase::Purchase;
+use super::visit::Step;
+use super::words::{Words, fill};
+
+/// What every page of a visit stands on.
+pub struct Frame<'a> {
+    pub language: Language,
+    /// `/eu/requests/<uuid>`, without a trailing slash.
+    pub base: &'a str,
+    pub purchase: &'a Purchase,
+    /// The forms' proof that this browser was shown them.
+    pub csrf: &'a str,
+    /// Microseconds UTC.
+    pub now: i64,
+}
+
+/// A field that has to be corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Contact,
+    CodeMalformed,
+    CodeWrong,
+    Plan,
+}
+
+/// What the page says on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The code was wrong too often.
+    CodeSpent,
+    /// The order changed meanwhile.
+    OrderChanged,
+}
+
+impl<'a> Frame<'a> {
+    fn words(&self) -> &'static Words {
+        self.language.words()
+    }
+
+    fn partner(&self) -> &'a str {
+        self.purchase.partner.as_deref().unwrap_or(self.words().partner_unnamed)
+    }
+
+    fn money(&self, money: Money) -> String {
+        self.language.money(money)
+    }
+
+    /// A text with the Partner's name and the amount in it.
+    fn say(&self, text: &str) -> String {
+        let amount = self.purchase.amount.map(|amount| self.money(amount)).unwrap_or_default();
+        fill(text, &[("partner", self.partner()), ("amount", &amount)])
+    }
+
+    /// A page of the way: where one is, the order, the task, the help for testers, the way out.
+    fn step_page(
+        &self,
+        step: Step,
+        title: &str,
+        fault: Option<(&str, &str)>,
+        task: Markup,
+        help: Option<Markup>,
+    ) -> Markup {
+        let words = self.words();
+        let page_title = match fault {
+            Some(_) => fill(words.error_title, &[("title", title)]),
+            None => title.to_owned(),
+        };
+        let body = html! {
+            (self.steps(step))
+            (self.order(step == Step::Contact))
+            @if let Some((field, message)) = fault {
+                div.error-summary id="error-summary" data-testid="error-summary" role="alert" tabindex="-1" autofocus {
+                    h2 { (words.error_summary) }
+                    p { a href={ "#" (field) } { (message) } }
+                }
+            }
+            (task)
+            (self.way_out())
+            @if let Some(help) = help {
+                section.test-box data-testid="test-shopper" aria-labelledby="test-shopper-title" {
+                    h2 id="test-shopper-title" { (words.test_title) }
+                    (help)
+                }
+            }
+        };
+        document(self.language, &page_title, None, body)
+    }
+
+    fn steps(&self, current: Step) -> Markup {
+        let words = self.words();
+        let all = [
+            (Step::Contact, words.step_contact),
+            (Step::Code, words.step_code),
+            (Step::Plan, words.step_plan),
+            (Step::Review, words.step_review),
+        ];
+        let shown = all.iter().filter(|(step, _)| *step != Step::Plan || self.purchase.asks_plan());
+        html! {
+            ol.steps aria-label=(words.steps) {
+                @for (step, name) in shown {
+                    li aria-current=[(*step == current).then_some("step")] { (name) }
+                }
+            }
+        }
+    }
+
+    /// The amount large, the lines on demand; on the first page they stand open.
+    fn order(&self, open: bool) -> Markup {
+        let words = self.words();
+        let purchase = self.purchase;
+        html! {
+            section.order aria-labelledby="order-title" data-testid="order" {
+                div.row.spread {
+                    h2.order-title id="order-title" { (self.say(words.order_at)) }
+                    @if let Some(amount) = purchase.amount {
+                        p.price id="amount" data-testid="amount" data-minor=(amount.minor) data-currency=(amount.currency) { (self.money(amount)) }
+                    }
+                }
+                @if purchase.amount.is_none() {
+                    p id="amount" data-testid="amount" { (self.say(words.token_only)) }
+                }
+                @if !purchase.lines.is_empty() {
+                    details open[open] {
+                        summary { (words.order_lines) }
+                        dl.receipt data-testid="lines" {
+                            @for line in &purchase.lines {
+                                div {
+                                    dt { (line.name) @if let Some(quantity) = line.quantity { " × " (quantity) } }
+                                    dd { @if let Some(total) = line.total { (self.money(total)) } }
+                                }
+                            }
+                            @if let Some(amount) = purchase.amount {
+                                div.total { dt { (words.total) } dd { (self.money(amount)) } }
+                            }
+                        }
+                    }
+                }
+                @if let Some(reference) = &purchase.reference {
+                    p.small.muted { (fill(words.order_reference, &[("reference", reference)])) }
+                }
+            }
+        }
+    }
+
+    fn way_out(&self) -> Markup {
+        let words = self.words();
+        let label = if self.purchase.return_location.is_some() { words.leave } else { words.leave_closed };
+        html! {
+            form.way-out id="leave-form" method="post" action={ (self.base) "/leave" } {
+                (self.hidden())
+                button.button.quiet.full type="submit" id="leave" data-testid="leave" { (label) }
+            }
+        }
+    }
+
+    fn hidden(&self) -> Markup {
+        html! { input type="hidden" name="csrf" value=(self.csrf); }
+    }
+
+    /// Step 1: who is paying.
+    pub fn contact(&self, typed: &str, fault: Option<Fault>, notice: Option<Notice>) -> Markup {
+        let words = self.words();
+        let help = fill(words.contact_help, &[("code", calling_code(self.purchase.market.country))]);
+        let fault = fault.map(|_| ("contact", words.contact_error));
+        let task = html! {
+            @if notice == Some(Notice::CodeSpent) {
+                div.callout.waiting role="status" data-testid="notice" { p { (words.code_spent) } }
+            }
+            form.card.lifted id="contact-form" method="post" action={ (self.base) "/contact" } novalidate {
+                h1 { (words.contact_title) }
+                p.muted { (words.contact_lead) }
+                (self.hidden())
+                div.field {
+                    label for="contact" { (words.contact_label) }
+                    p.help id="contact-help" { (help) }
+                    (error_text("contact", fault))
+                    input id="contact" data-testid="contact" name="contact" type="text" value=(typed) required
+                        autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="254"
+                        aria-describedby=(described("contact", fault.is_some())) aria-invalid=[fault.map(|_| "true")];
+                }
+                button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
+            }
+        };
+        let testers = html! {
+            form method="get" action={ (self.base) "/contact" } {
+                p id="sample-help" { (words.test_contact) }
+                div.row role="group" aria-describedby="sample-help" {
+                    @for (sample, label) in Sample::ALL.into_iter().zip([words.test_approved, words.test_denied, words.test_new]) {
+                        button.button.small type="submit" name="sample" value=(sample.code())
+                            id={ "sample-" (sample.code()) } data-testid={ "sample-" (sample.code()) } { (label) }
+                    }
+                }
+            }
+        };
+        self.step_page(Step::Contact, words.contact_title, fault, task, Some(testers))
+    }
+
+    /// Step 2: the one-time code.
+    pub fn code(&self, contact: &Contact, typed: &str, fault: Option<Fault>) -> Markup {
+        let words = self.words();
+        let fault = fault.map(|fault| {
+            ("code", if fault == Fault::CodeWrong { words.code_wrong_error } else { words.code_format_error })
+        });
+        let task = html! {
+            form.card.lifted id="code-form" method="post" action={ (self.base) "/code" } novalidate {
+                h1 { (words.code_title) }
+                p.muted { (fill(words.code_sent, &[("contact", &contact.masked())])) }
+                (self.hidden())
+                div.field {
+                    label for="code" { (words.code_label) }
+                    (error_text("code", fault))
+                    input.one-time-code id="code" data-testid="code" name="code" type="text" value=(typed) required
+                        inputmode="numeric" autocomplete="one-time-code" maxlength="12"
+                        aria-describedby=[fault.map(|_| "code-error")] aria-invalid=[fault.map(|_| "true")];
+                }
+                button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
+                p { a id="other-contact" href={ (self.base) "/contact" } { (words.code_other) } }
+            }
+        };
+        let testers = html! {
+            form method="get" action={ (self.base) "/code" } {
+                p { (words.test_code) }
+                button.button.small type="submit" name="fill" value="1" id="fill-code" data-testid="fill-code" { (words.test_fill) }
+            }
+        };
+        self.step_page(Step::Code, words.code_title, fault, task, Some(testers))
+    }
+
+    /// Step 3: how to pay.
+    pub fn plan(&self, amount: Money, chosen: Option<Plan>, fault: Option<Fault>, notice: Option<Notice>) -> Markup {
+        let words = self.words();
+        let plans = self.purchase.plans();
+        // A radio group is reached by its first button.
+        let first = format!("plan-{}", plans.first().map_or("", |plan| plan.code()));
+        let fault = fault.map(|_| (first.as_str(), words.plan_error));
+        let task = html! {
+            @if notice == Some(Notice::OrderChanged) {
+                div.callout.waiting role="status" data-testid="notice" { p { (words.review_changed) } }
+            }
+            form.card.lifted id="plan-form" method="post" action={ (self.base) "/plan" } novalidate {
+                h1 { (words.plan_title) }
+                (self.hidden())
+                fieldset.choices aria-describedby=[fault.map(|_| "plan-error")] {
+                    legend.visually-hidden { (self.say(words.plan_legend)) }
+                    @if let Some((_, message)) = fault {
+                        p.error id="plan-error" { (message) }
+                    }
+                    @for plan in plans {
+                        label.choice for={ "plan-" (plan.code()) } {
+                            input type="radio" name="plan" value=(plan.code()) checked[chosen == Some(plan)] required
+                                id={ "plan-" (plan.code()) } data-testid={ "plan-" (plan.code()) };
+                            span {
+                                strong { (self.plan_name(plan)) }
+                                span.help { (self.plan_help(plan, amount)) }
+                                (self.parts(plan, amount))
+                            }
+                        }
+                    }
+                }
+                details id="terms" {
+                    summary { (words.plan_terms) }
+                    div.stack.small.muted {
+                        p { (words.plan_terms_now) }
+                        p { (words.plan_terms_later) }
+                        p { (words.plan_terms_test) }
+                    }
+                }
+                button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
+            }
+        };
+        self.step_page(Step::Plan, words.plan_title, fault, task, None)
+    }
+
+    fn plan_name(&self, plan: Plan) -> String {
+        let words = self.words();
+        match plan {
+            Plan::PayNow => words.plan_pay_now.to_owned(),
+            Plan::PayLater => words.plan_pay_later.to_owned(),
+            Plan::ThreeParts => fill(words.plan_parts, &[("parts", "3")]),
+            Plan::FourParts => fill(words.plan_parts, &[("parts", "4")]),
+        }
+    }
+
+    fn plan_help(&self, plan: Plan, amount: Money) -> String {
+        let words = self.words();
+        let text = match plan {
+            Plan::PayNow => words.plan_now_help,
+            Plan::PayLater => words.plan_later_help,
+            Plan::ThreeParts => words.plan_month_help,
+            Plan::FourParts => words.plan_weeks_help,
+        };
+        let days = plan.instalments(amount).first().map_or(0, |part| part.days);
+        fill(text, &[("amount", &self.money(amount)), ("date", &self.language.date(self.now, days))])
+    }
+
+    /// Each part with its date, for plans that have several.
+    fn parts(&self, plan: Plan, amount: Money) -> Markup {
+        let parts = plan.instalments(amount);
+        html! {
+            @if parts.len() > 1 {
+                span.parts {
+                    @for part in parts {
+                        span.part { span { (self.due(part.days)) } " " span { (self.money(part.amount)) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn due(&self, days: i64) -> String {
+        if days == 0 { self.words().today.to_owned() } else { self.language.date(self.now, days) }
+    }
+
+    /// Step 4: everything once more, and the decision.
+    pub fn review(&self, contact: &Contact, plan: Option<Plan>) -> Markup {
+        let words = self.words();
+        let purchase = self.purchase;
+        let change = |step: Step, what: &str| {
+            let label = fill(words.review_change_what, &[("what", what)]);
+            html! { a.small id={ "change-" (step.code()) } href={ (self.base) "/" (step.code()) } aria-label=(label) { (words.review_change) } }
+        };
+        let confirm =
+            if purchase.asks_plan() { self.say(words.confirm_amount) } else { words.confirm_token.to_owned() };
+        let task = html! {
+            div.card.lifted {
+                h1 { (words.review_title) }
+                dl.stack {
+                    div.row.spread {
+                        div { dt.small.muted { (words.review_you) } dd { (contact.masked()) } }
+                        (change(Step::Contact, words.review_you))
+                    }
+                    @if let (Some(amount), Some(plan)) = (purchase.amount, plan) {
+                        div.row.spread {
+                            div { dt.small.muted { (words.review_plan) } dd data-testid="chosen-plan" data-plan=(plan.code()) { (self.plan_name(plan)) } }
+                            (change(Step::Plan, words.review_plan))
+                        }
+                        div {
+                            dt.small.muted { (words.review_schedule) }
+                            dd {
+                                ol.receipt-list data-testid="instalments" {
+                                    @for part in plan.instalments(amount) {
+                                        li data-minor=(part.amount.minor) {
+                                            time datetime=(day_of(self.now, part.days)) { (self.due(part.days)) }
+                                            span { (self.money(part.amount)) }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                @if purchase.asks_token {
+                    p data-testid="token-consent" { (self.say(if purchase.asks_plan() { words.review_token } else { words.review_token_only })) }
+                }
+                @if !purchase.profile.is_empty() {
+                    p.small { (fill(words.review_profile, &[("partner", self.partner()), ("fields", &self.profile_fields())])) }
+                }
+                form.stack id="confirm-form" method="post" action={ (self.base) "/confirm" } {
+                    (self.hidden())
+                    input type="hidden" name="seal" value=(purchase.seal());
+                    @if let Some(plan) = plan {
+                        p.small.muted { (fill(words.review_terms, &[("plan", &self.plan_name(plan))])) }
+                    }
+                    button.button.primary.full type="submit" id="confirm" data-testid="confirm" { (confirm) }
+                }
+                details id="refuse-more" {
+                    summary { (words.refuse) }
+                    form.stack.tight id="refuse-form" method="post" action={ (self.base) "/refuse" } {
+                        (self.hidden())
+                        p.small.muted id="refuse-help" { (words.refuse_help) }
+                        button.button.danger.full type="submit" id="refuse" data-testid="refuse" aria-describedby="refuse-help" { (words.refuse) }
+                    }
+                }
+            }
+        };
+        self.step_page(Step::Review, words.review_title, None, task, None)
+    }
+
+    fn profile_fields(&self) -> String {
+        let words = self.words();
+        let names = self.purchase.profile.iter().map(|scope| match scope {
+            ProfileScope::Name => words.profile_name,
+            ProfileScope::Email => words.profile_email,
+            ProfileScope::Phone => words.profile_phone,
+            ProfileScope::Locale => words.profile_locale,
+            ProfileScope::BillingAddress => words.profile_address,
+            ProfileScope::Country => words.profile_country,
+            ProfileScope::NationalIdentification => words.profile_national_id,
+            ProfileScope::DateOfBirth => words.profile_birth,
+            ProfileScope::Unknown(other) => other,
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The verdict takes time: the page asks again by itself.
+    pub fn waiting(&self) -> Markup {
+        let words = self.words();
+        let body = html! {
+            (self.order(false))
+            div.card.lifted data-testid="waiting" {
+                h1 { (words.waiting_title) }
+                p.busy role="status" { (words.waiting_text) }
+                p { a.button.full id="check-again" href={ (self.base) "/waiting" } { (words.waiting_now) } }
+            }
+            (self.way_out())
+        };
+        document(self.language, words.waiting_title, Some(2), body)
+    }
+
+    /// The page of a request that has ended, or was left without a place to return to.
+    pub fn end(&self, shows_return: bool) -> Markup {
+        use crate::payments::payment_request::State;
+        let words = self.words();
+        let approved = if self.purchase.asks_plan() { words.approved_text } else { words.approved_token_text };
+        let (kind, name, title, text) = match self.purchase.state {
+            State::Completed => ("done", "approved", words.approved_title, approved),
+            State::Declined => ("refused", "declined", words.declined_title, words.declined_text),
+            State::Canceled => ("ended", "canceled", words.canceled_title, words.canceled_text),
+            State::Expired => ("ended", "expired", words.expired_title, words.expired_text),
+            State::Submitted | State::InProgress => ("waiting", "left", words.left_title, words.left_text),
+        };
+        let back = self.purchase.return_location.as_deref().filter(|_| shows_return);
+        let is_open = self.purchase.state.is_open();
+        let body = html! {
+            div.card.lifted.end.(kind) data-testid="end" data-end=(name) {
+                (end_picture(kind))
+                h1 { (title) }
+                p { (self.say(text)) }
+                @if is_open {
+                    a.button.primary.full id="resume" data-testid="resume" href={ (self.base) "/contact" } { (words.left_resume) }
+                }
+                @if let Some(back) = back {
+                    a.button.full.primary[!is_open] id="return" data-testid="return" href=(back) { (self.say(words.back_to)) }
+                } @else if !is_open {
+                    p.muted { (words.close_text) }
+                }
+            }
+        };
+        document(self.language, title, None, body)
+    }
+}
+
+/// A page that belongs to no visit: an unknown link, a lost session, a form from elsewhere.
+pub fn lost(language: Language, lost: Lost, resume: Option<&str>) -> Markup {
+    let words = language.words();
+    let (name, title, text) = match lost {
+        Lost::Unknown => ("unknown", words.unknown_title, words.unknown_text),
+        Lost::Session => ("session", words.session_title, words.session_text),
+        Lost::Stale => ("stale", words.stale_title, words.stale_text),
+        Lost::Failed { .. } => ("failed", words.failed_title, words.failed_text),
+    };
+    let body = html! {
+        div.card.lifted.end.ended data-testid="end" data-end=(name) {
+            (end_picture("ended"))
+            h1 { (title) }
+            p { (text) }
+            @if let Lost::Failed { error_id } = &lost {
+                p.small.muted { (fill(words.failed_reference, &[("reference", error_id)])) }
+            }
+            @if let Some(resume) = resume {
+                a.button.primary.full id="resume" data-testid="resume" href=(resume) { (words.continue_button) }
+            }
+        }
+    };
+    document(language, title, None, body)
+}
+
+/// Why there is no visit to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// No such request, or not with this token.
+    Unknown,
+    /// No cookie.
+    Session,
+    /// The form was not made for this browser's visit.
+    Stale,
+    /// Our fault; the id leads to the log.
+    Failed { error_id: String },
+}
+
+fn document(language: Language, title: &str, refresh_s: Option<u32>, body: Markup) -> Markup {
+    let words = language.words();
+    html! {
+        (DOCTYPE)
+        html lang=(language.code()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                @if let Some(seconds) = refresh_s { meta http-equiv="refresh" content=(seconds); }
+                title { (title) " · " (words.brand) }
+                link rel="stylesheet" href=(web::STYLESHEET.href);
+                script type="module" src=(web::THEME.href) blocking="render" {}
+            }
+            body.journey {
+                a.skip-link href="#main" { (words.skip) }
+                div.band data-testid="test-band" { p { (words.band) } }
+                header.site-header {
+                    span.brand { (mark()) (words.brand) }
+                    button type="button" data-theme-switch hidden aria-label=(words.theme) {}
+                }
+                main.narrow.stack id="main" tabindex="-1" { (body) }
+            }
+        }
+    }
+}
+
+/// Our mark: a square with a door.
+fn mark() -> Markup {
+    html! {
+        svg.mark viewBox="0 0 24 24" aria-hidden="true" {
+            rect x="2" y="2" width="20" height="20" rx="3" class="stroke-ink" stroke-width="2" {}
+            path d="M9 22V11a3 3 0 0 1 6 0v11z" class="fill-ink" {}
+        }
+    }
+}
+
+/// The end's shape, told by the heading as well.
+fn end_picture(kind: &str) -> Markup {
+    let path = match kind {
+        "done" => "M14 25l7 7 14-15",
+        "refused" => "M17 17l14 14M31 17L17 31",
+        "waiting" => "M24 15v10l6 4",
+        _ => "M15 24h18",
+    };
+    html! {
+        svg.end-picture viewBox="0 0 48 48" width="48" height="48" aria-hidden="true" {
+            circle cx="24" cy="24" r="22" {}
+            path d=(path) {}
+        }
+    }
+}
+
+fn error_text(field: &str, fault: Option<(&str, &str)>) -> Markup {
+    html! {
+        @if let Some((_, message)) = fault {
+            p.error id={ (field) "-error" } { (message) }
+        }
+    }
+}
+
+fn described(field: &str, wrong: bool) -> String {
+    if wrong { format!("{field}-error {field}-help") } else { format!("{field}-help") }
+}
