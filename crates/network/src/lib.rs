@@ -6,17 +6,25 @@
 //! | [`credentials`] | API keys |
 //! | [`accounts`] | Acquiring Partner, Partners, payment products and payment accounts |
 //! | [`notifications`] | signing keys, webhooks, events and their delivery |
+//! | [`console`] | `/testing`: controls of the test environment |
+//! | [`seed`] | the first accounts of an empty database |
+//! | [`serve`](mod@serve) | assembly: from settings to a running network end |
 //!
 //! Never here: the gateway (the two meet on the wire, through `protocol`), a wall clock, a random source of its own.
 
 pub mod accounts;
 pub mod config;
+pub mod console;
 pub mod credentials;
 pub mod ctx;
 pub mod notifications;
 pub mod operation;
+pub mod seed;
+pub mod serve;
 
 use kit::db::Migrations;
+
+pub use serve::{Network, Options, StartError, serve};
 
 /// The tables of this end, after those of the machinery.
 pub const MIGRATIONS: &[Migrations] = &[

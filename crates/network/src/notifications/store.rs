@@ -130,6 +130,13 @@ row! {
     }
 }
 
+impl EventRow {
+    /// Where the next page begins.
+    pub fn cursor(&self) -> EventCursor {
+        EventCursor { created_at: self.created_at, ordinal: self.ordinal, event_id: self.event_id.clone() }
+    }
+}
+
 pub(crate) async fn events(
     tx: &mut Tx,
     recipient: &str,

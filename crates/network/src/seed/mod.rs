@@ -1,0 +1,317 @@
+//! The first accounts of an empty database, and the file that hands them to whoever will call.
+//!
+//! The file holds secrets in the clear, which the database does not: API keys are stored as digests. So what was seeded is kept
+//! sealed beside them, and the file is written anew at each start.
+
+mod store;
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use kit::db::{Db, DbError, Tx};
+use kit::http::ApiError;
+use kit::secret_box::Place;
+use protocol::{AcquiringAccountId, PartnerAccountId, PaymentAccountId, PaymentProductId, PaymentProfileId};
+use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType};
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::{AccountKind, PaymentAccountRow, store as accounts};
+use crate::credentials::{create_api_key, create_client_identifier};
+use crate::ctx::Ctx;
+
+/// The one row of `seed_secrets`.
+const PLACE: Place<'static> = Place { table: "seed_secrets", column: "sealed", id: "credentials" };
+/// Validity of the certificate (RULINGS §2).
+const CERTIFICATE_YEARS: i32 = 3;
+/// "Book stores": `default_merchant_category_code` of the seeded Partner.
+const MERCHANT_CATEGORY_CODE: &str = "5942";
+
+/// Why the seed failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The rows cannot be written.
+    #[error("seeding the database")]
+    Store(#[from] DbError),
+    /// A customer token, say, was refused.
+    #[error("seeding the database")]
+    Refused(#[from] ApiError),
+    /// The key pair for signed links cannot be made.
+    #[error("making the seeded signing key and certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// What was sealed cannot be opened: most likely this start has other keys than the first.
+    #[error("opening the seeded secrets; are these the secret keys that this database began with?")]
+    Sealed(#[from] kit::secret_box::OpenError),
+    /// What was sealed is not what this version wrote.
+    #[error("reading the seeded secrets")]
+    Shape(#[from] serde_json::Error),
+    /// The credentials file cannot be written.
+    #[error("writing {path}")]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The credentials file (architecture: the command line). `Debug` shows no secret.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Where the network is reached: of this start, not of the first.
+    pub base_url: String,
+    /// The Acquiring Partner.
+    pub acquiring_partner: AcquiringPartnerCredentials,
+    /// A Partner under it.
+    pub partner: PartnerCredentials,
+}
+
+/// See [`Credentials`].
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AcquiringPartnerCredentials {
+    pub account_id: String,
+    pub api_key: String,
+    pub client_id: String,
+    pub payment_acquiring_account_id: String,
+    pub payment_profile_id: String,
+    pub jwt_signing: JwtSigning,
+}
+
+/// Signs links into the portal and user access.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct JwtSigning {
+    pub private_key_pem: String,
+    pub certificate_pem: String,
+}
+
+/// See [`Credentials`].
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PartnerCredentials {
+    pub account_id: String,
+    pub api_key: String,
+    pub client_id: String,
+    /// Guaranteed.
+    pub payment_account_id: String,
+    pub payment_account_id_non_guaranteed: String,
+    /// Of a customer who may be charged without being present.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer_token: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("base_url", &self.base_url)
+            .field("acquiring_partner", &self.acquiring_partner.account_id)
+            .field("partner", &self.partner.account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Writes the file, readable by its owner only; whoever reads it sees the old one or the new one, whole.
+    ///
+    /// # Errors
+    /// [`SeedError::File`].
+    pub fn write(&self, path: &Path) -> Result<(), SeedError> {
+        let failed = |source| SeedError::File { path: path.to_owned(), source };
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.new", std::process::id()));
+        let temporary = path.with_file_name(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        std::fs::rename(&temporary, path).map_err(failed)
+    }
+}
+
+/// One start of a process on this database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// 1 at the first start.
+    pub number: u64,
+    /// How far the clock was moved ahead, in microseconds.
+    pub clock_offset_us: i64,
+}
+
+/// Counts this start.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn boot(db: &Db, now: i64) -> Result<Boot, DbError> {
+    let row: store::InstallationRow = db.write(move |tx| Box::pin(store::boot(tx, now))).await?;
+    Ok(Boot { number: row.boots.unsigned_abs(), clock_offset_us: row.clock_offset_us })
+}
+
+/// How far the clock of this installation was moved ahead, in microseconds.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn clock_offset(db: &Db) -> Result<i64, DbError> {
+    db.read(|tx| Box::pin(store::clock_offset(tx))).await
+}
+
+/// Remembers how far the clock is ahead, in microseconds; it never goes back. Returns what holds now.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn move_clock(db: &Db, offset_us: i64) -> Result<i64, DbError> {
+    db.write(move |tx| Box::pin(store::set_clock_offset(tx, offset_us))).await
+}
+
+/// What was seeded, with the base url of this start; `None` if this database was not seeded.
+///
+/// # Errors
+/// [`SeedError`].
+pub async fn credentials(ctx: &Ctx) -> Result<Option<Credentials>, SeedError> {
+    let sealed: Option<Vec<u8>> =
+        ctx.db.read(|tx| Box::pin(store::secret(tx, PLACE.id))).await.map_err(SeedError::Store)?;
+    let Some(sealed) = sealed else { return Ok(None) };
+    let mut credentials: Credentials = serde_json::from_slice(&ctx.secrets.open(PLACE, &sealed)?)?;
+    credentials.base_url.clone_from(&ctx.config.base_url);
+    Ok(Some(credentials))
+}
+
+/// Seeds an empty database; does nothing to any other. `ctx` draws from the seed's own stream, so that the result does not depend on
+/// how often the process started before it got this far.
+///
+/// # Errors
+/// [`SeedError`].
+pub async fn seed(ctx: &Ctx) -> Result<(), SeedError> {
+    if ctx.db.read(|tx| Box::pin(accounts::any_account(tx))).await? {
+        return Ok(());
+    }
+    let ids = Ids::draw(ctx);
+    let jwt_signing = jwt_signing(ctx, &ids.acquiring_partner)?;
+    let ctx_of_unit = ctx.clone();
+    ctx.db
+        .write(move |tx| -> kit::db::UnitFuture<'_, Result<(), ApiError>> {
+            Box::pin(async move {
+                store::lock(tx).await?;
+                // Asked again under the lock: another process may have been faster.
+                if accounts::any_account(tx).await? {
+                    return Ok(());
+                }
+                fill(tx, &ctx_of_unit, ids, jwt_signing).await
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+struct Ids {
+    acquiring_partner: PartnerAccountId,
+    partner: PartnerAccountId,
+    acquiring_account: AcquiringAccountId,
+    profile: PaymentProfileId,
+    product: PaymentProductId,
+    guaranteed: PaymentAccountId,
+    non_guaranteed: PaymentAccountId,
+}
+
+impl Ids {
+    fn draw(ctx: &Ctx) -> Self {
+        let now = ctx.clock.now();
+        let account = || PartnerAccountId::new_test(&ctx.random.text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 8));
+        Self {
+            acquiring_partner: account(),
+            partner: account(),
+            acquiring_account: AcquiringAccountId::new(ctx.random.id(now)),
+            profile: PaymentProfileId::new(ctx.random.id(now)),
+            product: PaymentProductId::new(ctx.random.id(now)),
+            guaranteed: PaymentAccountId::new(ctx.random.id(now)),
+            non_guaranteed: PaymentAccountId::new(ctx.random.id(now)),
+        }
+    }
+}
+
+async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Result<(), ApiError> {
+    let now = ctx.clock.now();
+    let (above, partner) = (&ids.acquiring_partner, &ids.partner);
+    let rows = [
+        accounts::NewAccount {
+            account_id: above.as_str(),
+            kind: AccountKind::AcquiringPartner.as_str(),
+            acquiring_partner_id: None,
+            reference: "acquiring-partner",
+            name: "Example Acquiring Partner",
+            state: "OPERATIONAL",
+        },
+        accounts::NewAccount {
+            account_id: partner.as_str(),
+            kind: AccountKind::Partner.as_str(),
+            acquiring_partner_id: Some(above.as_str()),
+            reference: "partner-1",
+            name: "Example Bookshop",
+            state: "OPERATIONAL",
+        },
+    ];
+    for row in &rows {
+        accounts::insert_account(tx, row, now).await?;
+    }
+    let acquiring_account = ids.acquiring_account.as_str();
+    accounts::insert_acquiring_account(tx, above.as_str(), acquiring_account, "acquiring-1", now).await?;
+    accounts::insert_payment_profile(tx, above.as_str(), ids.profile.as_str(), "Standard", now).await?;
+    accounts::insert_payment_product(tx, partner.as_str(), ids.product.as_str(), ids.profile.as_str(), now).await?;
+    for (id, reference, guaranteed) in
+        [(&ids.guaranteed, "pa-guaranteed", true), (&ids.non_guaranteed, "pa-non-guaranteed", false)]
+    {
+        let row = PaymentAccountRow {
+            account_id: partner.to_string(),
+            payment_account_id: id.to_string(),
+            product_id: ids.product.to_string(),
+            product_state: String::new(),
+            payment_acquiring_account_id: acquiring_account.to_owned(),
+            reference: reference.to_owned(),
+            guaranteed,
+            merchant_category_code: MERCHANT_CATEGORY_CODE.to_owned(),
+            state: "ENABLED".to_owned(),
+        };
+        accounts::insert_payment_account(tx, &row, now).await?;
+    }
+    let above_key = create_api_key(tx, &ctx.random, above, "seeded", now).await?;
+    let partner_key = create_api_key(tx, &ctx.random, partner, "seeded", now).await?;
+    let credentials = Credentials {
+        base_url: String::new(),
+        acquiring_partner: AcquiringPartnerCredentials {
+            account_id: above.to_string(),
+            api_key: above_key.secret,
+            client_id: create_client_identifier(tx, &ctx.random, above, "seeded", now).await?,
+            payment_acquiring_account_id: acquiring_account.to_owned(),
+            payment_profile_id: ids.profile.to_string(),
+            jwt_signing,
+        },
+        partner: PartnerCredentials {
+            account_id: partner.to_string(),
+            api_key: partner_key.secret,
+            client_id: create_client_identifier(tx, &ctx.random, partner, "seeded", now).await?,
+            payment_account_id: ids.guaranteed.to_string(),
+            payment_account_id_non_guaranteed: ids.non_guaranteed.to_string(),
+            customer_token: None,
+        },
+    };
+    let text = serde_json::to_vec(&credentials).map_err(ApiError::internal)?;
+    store::insert_secret(tx, PLACE.id, &ctx.secrets.seal(PLACE, &text), now).await?;
+    Ok(())
+}
+
+/// A P-256 key and a certificate that it signed itself. The pair differs on every run, seed or not: the library draws it from the
+/// system.
+fn jwt_signing(ctx: &Ctx, account: &PartnerAccountId) -> Result<JwtSigning, rcgen::Error> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, account.short());
+    params.subject_alt_names = vec![SanType::URI(account.as_str().try_into()?)];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let today =
+        jiff::Timestamp::from_microsecond(ctx.clock.now()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+    // Ours: from the first of January, so that a clock that stands still or lags does not find it in the future.
+    params.not_before = rcgen::date_time_ymd(i32::from(today.year()), 1, 1);
+    let (month, day) = (today.month().unsigned_abs(), today.day().unsigned_abs().min(28));
+    params.not_after = rcgen::date_time_ymd(i32::from(today.year()) + CERTIFICATE_YEARS, month, day);
+    let certificate = params.self_signed(&key)?;
+    Ok(JwtSigning { private_key_pem: key.serialize_pem(), certificate_pem: certificate.pem() })
+}

@@ -1,0 +1,207 @@
+//! Assembly: from settings to a running network end.
+//!
+//! [`Network::start`] opens, migrates, seeds and binds; [`Network::run`] serves and works until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use kit::clock::Clock;
+use kit::db::{Db, DbConfig, DbError};
+use kit::http::serve::BindError;
+use kit::http::{ServeConfig, Server, StackConfig, health, stack};
+use kit::jobs::Worker;
+use kit::outbound::{ClientError, OutboundClient, OutboundConfig};
+use kit::random::Random;
+use kit::secret_box::SecretBox;
+use kit::shutdown::Shutdown;
+use protocol::header::KLARNA_CORRELATION_ID;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::ctx::Ctx;
+use crate::operation::{self, Route};
+use crate::{MIGRATIONS, console, notifications, seed};
+
+/// What a network end is started with.
+pub struct Options {
+    /// Where it stores.
+    pub db: DbConfig,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How it listens.
+    pub serve: ServeConfig,
+    /// How it behaves.
+    pub config: Config,
+    /// Seals its secrets: the same keys on every start.
+    pub secrets: SecretBox,
+    /// Its time; the distance that was set through `/testing/clock` is added.
+    pub clock: Clock,
+    /// With a seed, ids, keys and tokens are the same on every run from an empty database.
+    pub seed: Option<u64>,
+    /// Where the seeded accounts and their secrets are written at each start.
+    pub credentials_file: Option<PathBuf>,
+    /// How webhooks are called; opened further by [`Config::webhooks_local`].
+    pub outbound: OutboundConfig,
+}
+
+impl Options {
+    /// The defaults, for a database, an address and keys.
+    pub fn new(db: DbConfig, listen: SocketAddr, secrets: SecretBox) -> Self {
+        Self {
+            db,
+            listen,
+            serve: ServeConfig::default(),
+            config: Config::default(),
+            secrets,
+            clock: Clock::system(),
+            seed: None,
+            credentials_file: None,
+            outbound: OutboundConfig::default(),
+        }
+    }
+}
+
+/// Why a network end does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened, migrated, read or written.
+    #[error("preparing the database")]
+    Db(#[from] DbError),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The client for webhooks cannot be built.
+    #[error("preparing the client for webhooks")]
+    Outbound(#[from] ClientError),
+    /// The seed, or the file that tells it, cannot be written.
+    #[error(transparent)]
+    Seed(#[from] seed::SeedError),
+}
+
+/// A network end that is ready to run.
+pub struct Network {
+    server: Server,
+    router: Router,
+    worker: Worker,
+    ctx: Ctx,
+    credentials: Option<seed::Credentials>,
+}
+
+/// Every operation of this end, for the router and for the tests that hold each of them to the same rules.
+pub fn routes(config: &Config) -> Vec<Route> {
+    let mut routes = notifications::routes();
+    if config.testing {
+        routes.extend(console::routes());
+    }
+    routes
+}
+
+/// The router over a context, without its stack.
+pub fn router(ctx: &Ctx) -> Router {
+    let db = ctx.db.clone();
+    let readiness = health::Readiness::new().check("database", move || {
+        let db = db.clone();
+        async move { db.ping().await.map_err(Into::into) }
+    });
+    operation::router(ctx, routes(&ctx.config)).merge(health::routes(readiness))
+}
+
+impl Network {
+    /// Opens and migrates the database, seeds it if it is empty, and binds. Nothing is served yet.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { db, listen, serve, mut config, secrets, clock, seed, credentials_file, mut outbound } = options;
+        let db = Db::open(&db).await?;
+        db.migrate(MIGRATIONS).await?;
+        let server = Server::bind(listen, serve).await?;
+        if config.base_url.is_empty() {
+            config.base_url = format!("{}://{}", server.scheme(), server.local_addr());
+        }
+        let boot = seed::boot(&db, clock.now()).await?;
+        clock.set_offset(boot.clock_offset_us.max(clock.offset()));
+        // Each start draws from another stream, so that a restart makes no id again.
+        let random = |stream| seed.map_or_else(Random::system, |seed| Random::seeded(seed, stream));
+        let ctx = Ctx::new(db.clone(), clock.clone(), random(boot.number), secrets.clone(), config.clone());
+        let seeding = Ctx::new(db.clone(), clock.clone(), random(0), secrets, config);
+        seed::seed(&seeding).await?;
+        let credentials = seed::credentials(&ctx).await?;
+        if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
+            credentials.write(path)?;
+        }
+
+        outbound.allow_private |= ctx.config.webhooks_local;
+        outbound.allow_http |= ctx.config.webhooks_local;
+        let client = OutboundClient::new(outbound)?;
+        let worker = Worker::new(db, clock, random(boot.number), ctx.poke.clone());
+        let worker = notifications::register(worker, &ctx, client);
+        let stack_config = StackConfig {
+            request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
+            ..StackConfig::default()
+        };
+        let router = stack(router(&ctx), stack_config);
+        Ok(Self { server, router, worker, ctx, credentials })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// What its operations work with.
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// The seeded accounts, if this database was seeded.
+    pub fn credentials(&self) -> Option<&seed::Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Serves and works until `shutdown`, then finishes what is in flight.
+    pub async fn run(self, shutdown: Shutdown) {
+        let Self { server, router, worker, ctx, credentials: _ } = self;
+        let stop = CancellationToken::new();
+        let working = tokio::spawn(worker.run(stop.clone()));
+        let following = tokio::spawn(follow_clock(ctx, stop.clone()));
+        server.run(router, shutdown).await;
+        // After the last request, so that what it made is at least claimed once.
+        stop.cancel();
+        for task in [working, following] {
+            if let Err(error) = task.await {
+                tracing::error!(error = &error as &dyn std::error::Error, "a background task ended early");
+            }
+        }
+    }
+}
+
+/// Starts and runs a network end.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), StartError> {
+    Network::start(options).await?.run(shutdown).await;
+    Ok(())
+}
+
+/// How often a process looks whether another one has moved the clock.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+
+/// Several processes share a database, and so a clock.
+async fn follow_clock(ctx: Ctx, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FOLLOW_EVERY) => {}
+        }
+        match seed::clock_offset(&ctx.db).await {
+            // The clock only ever moves ahead: an older reading lost the race against a move in this process.
+            Ok(offset) if offset > ctx.clock.offset() => ctx.clock.set_offset(offset),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "looking at the stored clock"),
+        }
+    }
+}
