@@ -34,6 +34,11 @@ pub struct Config {
     pub recovery_delay_us: i64,
     /// A payment that waits for its customer is looked up at Klarna this often, in case a webhook was lost, in microseconds.
     pub watch_interval_us: i64,
+    /// A webhook of the network that tells of something longer ago is refused, in microseconds: more than the span over which the
+    /// network retries, so that only replays of recorded messages are caught.
+    pub webhook_age_max_us: i64,
+    /// And one that tells of something further in the future, in microseconds. A test network with a clock of its own needs more.
+    pub webhook_ahead_max_us: i64,
 }
 
 impl Config {
@@ -58,6 +63,9 @@ impl Config {
             // Ours: a little more than the deadline of the inline call.
             recovery_delay_us: 45 * SECOND_US,
             watch_interval_us: 15 * MINUTE_US,
+            // Ours: the schedule of fact sheet 01 §10.3 ends after 21 h 17 min.
+            webhook_age_max_us: 24 * HOUR_US,
+            webhook_ahead_max_us: 5 * MINUTE_US,
         }
     }
 }

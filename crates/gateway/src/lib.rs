@@ -25,6 +25,7 @@ pub mod reference;
 use axum::Router;
 use kit::db::Migrations;
 use kit::jobs::Worker;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::Config;
 pub use ctx::{Ctx, Parts};
@@ -37,18 +38,36 @@ pub const MIGRATIONS: &[Migrations] = &[
         files: &[
             ("0001_partners", include_str!("../migrations/0001_partners.sql")),
             ("0002_payments", include_str!("../migrations/0002_payments.sql")),
+            ("0020_inbox", include_str!("../migrations/0020_inbox.sql")),
+            ("0021_events", include_str!("../migrations/0021_events.sql")),
         ],
     },
 ];
 
+/// All operations with their descriptions, from which both the router and the OpenAPI document are made.
+pub fn api() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().merge(payments::routes()).merge(events::routes()).merge(inbox::routes())
+}
+
 /// Everything that is served, before the stack of [`kit::http::stack`] is put around it.
 pub fn router(ctx: &Ctx) -> Router {
-    let (api, _) = payments::routes().split_for_parts();
-    api.with_state(ctx.clone())
+    let (api, _) = api().split_for_parts();
+    api.merge(reference::routes()).with_state(ctx.clone())
 }
 
 /// A worker with the handlers of all background work.
 pub fn worker(ctx: &Ctx) -> Worker {
     let worker = Worker::new(ctx.db.clone(), ctx.clock.clone(), ctx.random.clone(), ctx.poke.clone());
-    payments::register_jobs(worker, ctx)
+    let worker = payments::register_jobs(worker, ctx);
+    let worker = events::register_jobs(worker, ctx);
+    inbox::register_jobs(worker, ctx)
+}
+
+/// Makes sure that the repeating jobs exist, the subscription at the network among them: called at every start, before the worker.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), kit::db::DbError> {
+    events::ensure_jobs(ctx).await?;
+    inbox::ensure_jobs(ctx).await
 }

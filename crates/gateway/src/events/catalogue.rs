@@ -1,0 +1,64 @@
+//! The events that a Partner can hear of, and the patterns that an endpoint subscribes with.
+
+/// An event of a Partner's payment, in our own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// What it tells.
+    pub meaning: &'static str,
+}
+
+/// Every event, in the order of a payment's life.
+pub const CATALOGUE: &[Kind] = &[
+    Kind {
+        name: "payment.requires_customer_action",
+        meaning: "The customer has to go through Klarna's purchase flow; next_action says where.",
+    },
+    Kind { name: "payment.authorized", meaning: "Klarna authorized the payment: it can be captured." },
+    Kind { name: "payment.declined", meaning: "Klarna declined the payment. It is over." },
+    Kind { name: "payment.canceled", meaning: "The payment was canceled before it was authorized." },
+    Kind { name: "payment.expired", meaning: "The customer did not finish in time, or the authorization ran out." },
+    Kind { name: "payment.captured", meaning: "An amount was captured; the payment lists all captures." },
+    Kind { name: "payment.refunded", meaning: "An amount was refunded; the payment lists all refunds." },
+    Kind { name: "payment.voided", meaning: "What was not captured was given up." },
+    Kind { name: "payment.updated", meaning: "The payment's amount, references or purchase data changed." },
+    Kind { name: "payment.closed", meaning: "Nothing further can happen to the payment." },
+    Kind { name: "payment.failed", meaning: "The payment ended because of a technical fault; no money moved." },
+];
+
+/// The event that a Partner sends to itself to try an endpoint. Delivered whatever the endpoint subscribes to; not listed.
+pub const TEST: &str = "webhook_endpoint.test";
+
+/// Whether `pattern` is an event's name or the beginning of one followed by `.*`; a bare `*` stands for all.
+pub fn is_pattern(pattern: &str) -> bool {
+    pattern == "*" || CATALOGUE.iter().any(|kind| matches(pattern, kind.name))
+}
+
+/// Whether an endpoint that subscribes to `pattern` gets `event_type`.
+pub fn matches(pattern: &str, event_type: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some("") => true,
+        // The prefix keeps its dot, so `payment.*` does not take `payments.x`.
+        Some(prefix) => prefix.ends_with('.') && event_type.starts_with(prefix),
+        None => pattern == event_type,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_names_or_beginnings_that_end_at_a_dot() {
+        for good in ["*", "payment.*", "payment.captured"] {
+            assert!(is_pattern(good), "{good}");
+        }
+        for bad in
+            ["", "pay*", "payment*", "payment.capt*", "payments.*", "payment.unheard_of", ".*", "payment.*.x", "**"]
+        {
+            assert!(!is_pattern(bad), "{bad}");
+        }
+        assert!(matches("payment.*", "payment.closed") && !matches("payment.closed", "payment.captured"));
+    }
+}
