@@ -1,0 +1,194 @@
+//! The shop's server talks to the gateway: the few calls that a Partner needs.
+
+use std::time::Duration;
+
+use kit::outbound::{UpstreamConfig, upstream_client};
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+/// Ours: a shopper waits no longer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A client of the gateway's REST API.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    http: reqwest::Client,
+    base: Url,
+    api_key: SecretString,
+}
+
+/// What the shop reads of a payment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Payment {
+    #[serde(alias = "id")]
+    pub payment_id: String,
+    pub state: String,
+    /// Minor units, as all amounts here.
+    pub amount: i64,
+    pub currency: String,
+    pub reference: Option<String>,
+    #[serde(default)]
+    pub captured_amount: i64,
+    #[serde(default)]
+    pub refunded_amount: i64,
+    #[serde(default)]
+    pub voided_amount: i64,
+    #[serde(default)]
+    pub remaining_amount: i64,
+    pub next_action: Option<NextAction>,
+    /// Klarna's id, once there is one.
+    pub payment_transaction_id: Option<String>,
+    #[serde(default)]
+    pub state_reason: Option<String>,
+}
+
+/// Where the shopper goes next.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NextAction {
+    pub url: Option<String>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub event_type: String,
+    pub created_at: String,
+    #[serde(default)]
+    pub data: Value,
+}
+
+#[derive(Deserialize)]
+struct Events {
+    events: Vec<Event>,
+}
+
+/// Why a call brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The gateway said no; nothing happened.
+    #[error("the gateway refused: {status} {code}")]
+    Refused {
+        status: u16,
+        code: String,
+        message: String,
+        /// Field and reason.
+        fields: Vec<(String, String)>,
+        error_id: Option<String>,
+    },
+    /// No answer, or none that can be read: whether something happened is not known.
+    #[error("the gateway did not answer")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl GatewayError {
+    /// Whether the payment does not exist (for this Partner).
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error_code: Option<String>,
+    error_message: Option<String>,
+    error_id: Option<String>,
+    #[serde(default)]
+    validation_errors: Vec<FieldError>,
+}
+
+#[derive(Deserialize)]
+struct FieldError {
+    parameter: Option<String>,
+    reason: Option<String>,
+}
+
+impl Gateway {
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(base: Url, api_key: SecretString) -> Result<Self, kit::outbound::ClientError> {
+        let config = UpstreamConfig { timeout: DEADLINE, ..UpstreamConfig::default() };
+        Ok(Self { http: upstream_client(config)?, base, api_key })
+    }
+
+    /// `POST /v1/payments`.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn create(&self, body: &Value, idempotency_key: &str) -> Result<Payment, GatewayError> {
+        self.call(Method::POST, &["v1", "payments"], &[], Some((body, idempotency_key))).await
+    }
+
+    /// `GET /v1/payments/{id}`.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn payment(&self, id: &str) -> Result<Payment, GatewayError> {
+        self.call(Method::GET, &["v1", "payments", id], &[], None).await
+    }
+
+    /// The payment's events, oldest first.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn events(&self, id: &str) -> Result<Vec<Event>, GatewayError> {
+        let query = [("payment_id", id), ("order", "asc"), ("size", "100")];
+        let page: Events = self.call(Method::GET, &["v1", "events"], &query, None).await?;
+        Ok(page.events)
+    }
+
+    /// `POST /v1/payments/{id}/{action}`: captures, refunds, void.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn act(&self, id: &str, action: &str, body: &Value, idempotency_key: &str) -> Result<(), GatewayError> {
+        let path = ["v1", "payments", id, action];
+        self.call::<Value>(Method::POST, &path, &[], Some((body, idempotency_key))).await.map(drop)
+    }
+
+    async fn call<T: serde::de::DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<(&Value, &str)>,
+    ) -> Result<T, GatewayError> {
+        let unreachable = |error: reqwest::Error| GatewayError::Unreachable(error.into());
+        let mut url = self.base.clone();
+        // Each part is escaped: an id from a url cannot climb out of its place.
+        url.path_segments_mut()
+            .map_err(|()| GatewayError::Unreachable("the gateway's url cannot have a path".into()))?
+            .pop_if_empty()
+            .extend(path);
+        let mut request = self.http.request(method, url).query(query).bearer_auth(self.api_key.expose_secret());
+        if let Some((body, key)) = body {
+            request = request.header("idempotency-key", key).json(body);
+        }
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(unreachable)?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(|error| GatewayError::Unreachable(error.into()));
+        }
+        let Ok(error) = serde_json::from_slice::<ErrorBody>(&bytes) else {
+            return Err(GatewayError::Unreachable(
+                format!("the gateway answered {status} without an error object").into(),
+            ));
+        };
+        Err(GatewayError::Refused {
+            status: status.as_u16(),
+            code: error.error_code.unwrap_or_default(),
+            message: error.error_message.unwrap_or_default(),
+            fields: error
+                .validation_errors
+                .into_iter()
+                .map(|field| (field.parameter.unwrap_or_default(), field.reason.unwrap_or_default()))
+                .collect(),
+            error_id: error.error_id,
+        })
+    }
+}
