@@ -42,6 +42,38 @@ impl AccountKind {
 /// The state of a payment product in which payments can be made.
 pub const PRODUCT_ENABLED: &str = "ENABLED";
 
+/// Opens an account: an Acquiring Partner, or a Partner under `acquiring_partner`. It is operational at once and has no product yet.
+///
+/// # Errors
+/// [`DbError::Duplicate`] for an id, or a reference under the same Acquiring Partner, that is taken.
+pub async fn open(
+    tx: &mut Tx,
+    account: &PartnerAccountId,
+    acquiring_partner: Option<&PartnerAccountId>,
+    reference: &str,
+    name: &str,
+    now: i64,
+) -> Result<(), DbError> {
+    let kind = if acquiring_partner.is_some() { AccountKind::Partner } else { AccountKind::AcquiringPartner };
+    let new = store::NewAccount {
+        account_id: account.as_str(),
+        kind: kind.as_str(),
+        acquiring_partner_id: acquiring_partner.map(PartnerAccountId::as_str),
+        reference,
+        name,
+        state: "OPERATIONAL",
+    };
+    store::insert_account(tx, &new, now).await
+}
+
+/// Puts the payment product of an account into a state: `ENABLED`, `DISABLED` or `TERMINATED`. Tells nobody.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn set_product_state(tx: &mut Tx, account: &PartnerAccountId, state: &str, now: i64) -> Result<(), DbError> {
+    store::set_product_state(tx, account.as_str(), state, now).await
+}
+
 /// The payment account that a payment goes to. `acquiring_config` is that member of the body, which may be absent while the
 /// account has one payment account (RULINGS 1.3). It names `payment_account_id`, or `payment_acquiring_account_id` with
 /// `payment_account_reference`.

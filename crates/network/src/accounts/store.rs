@@ -44,11 +44,8 @@ pub(crate) async fn acquiring_partner_of(tx: &mut Tx, account: &str) -> Result<O
     Ok(tx.fetch_optional::<ParentRow>(sql, params![account]).await?.and_then(|row| row.acquiring_partner_id))
 }
 
-row! { struct CountRow { accounts: i64 } }
-
 pub(crate) async fn any_account(tx: &mut Tx) -> Result<bool, DbError> {
-    let sql = "select count(*) as accounts from (select account_id from accounts limit 1) some";
-    Ok(tx.fetch_one::<CountRow>(sql, &[]).await?.accounts > 0)
+    Ok(tx.fetch_optional::<()>("select account_id from accounts limit 1", &[]).await?.is_some())
 }
 
 /// An account to be stored.
@@ -122,8 +119,7 @@ pub(crate) async fn insert_payment_account(tx: &mut Tx, new: &PaymentAccountRow,
     tx.execute(sql, values).await.map(drop)
 }
 
-/// For tests and the console: an operator switches a product off or on.
-pub(crate) async fn set_product_state(tx: &mut Tx, account: &str, state: &str, now: i64) -> Result<u64, DbError> {
+pub(crate) async fn set_product_state(tx: &mut Tx, account: &str, state: &str, now: i64) -> Result<(), DbError> {
     let sql = "update payment_products set state = $2, updated_at = $3 where account_id = $1";
-    tx.execute(sql, params![account, state, now]).await
+    tx.execute(sql, params![account, state, now]).await.map(drop)
 }

@@ -16,7 +16,7 @@ use protocol::{AcquiringAccountId, PartnerAccountId, PaymentAccountId, PaymentPr
 use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{AccountKind, PaymentAccountRow, store as accounts};
+use crate::accounts::{self, PaymentAccountRow, store as rows};
 use crate::credentials::{create_api_key, create_client_identifier};
 use crate::ctx::Ctx;
 
@@ -181,7 +181,7 @@ pub async fn credentials(ctx: &Ctx) -> Result<Option<Credentials>, SeedError> {
 /// # Errors
 /// [`SeedError`].
 pub async fn seed(ctx: &Ctx) -> Result<(), SeedError> {
-    if ctx.db.read(|tx| Box::pin(accounts::any_account(tx))).await? {
+    if ctx.db.read(|tx| Box::pin(rows::any_account(tx))).await? {
         return Ok(());
     }
     let ids = Ids::draw(ctx);
@@ -192,7 +192,7 @@ pub async fn seed(ctx: &Ctx) -> Result<(), SeedError> {
             Box::pin(async move {
                 store::lock(tx).await?;
                 // Asked again under the lock: another process may have been faster.
-                if accounts::any_account(tx).await? {
+                if rows::any_account(tx).await? {
                     return Ok(());
                 }
                 fill(tx, &ctx_of_unit, ids, jwt_signing).await
@@ -231,31 +231,12 @@ impl Ids {
 async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Result<(), ApiError> {
     let now = ctx.clock.now();
     let (above, partner) = (&ids.acquiring_partner, &ids.partner);
-    let rows = [
-        accounts::NewAccount {
-            account_id: above.as_str(),
-            kind: AccountKind::AcquiringPartner.as_str(),
-            acquiring_partner_id: None,
-            reference: "acquiring-partner",
-            name: "Example Acquiring Partner",
-            state: "OPERATIONAL",
-        },
-        accounts::NewAccount {
-            account_id: partner.as_str(),
-            kind: AccountKind::Partner.as_str(),
-            acquiring_partner_id: Some(above.as_str()),
-            reference: "partner-1",
-            name: "Example Bookshop",
-            state: "OPERATIONAL",
-        },
-    ];
-    for row in &rows {
-        accounts::insert_account(tx, row, now).await?;
-    }
+    accounts::open(tx, above, None, "acquiring-partner", "Example Acquiring Partner", now).await?;
+    accounts::open(tx, partner, Some(above), "partner-1", "Example Bookshop", now).await?;
     let acquiring_account = ids.acquiring_account.as_str();
-    accounts::insert_acquiring_account(tx, above.as_str(), acquiring_account, "acquiring-1", now).await?;
-    accounts::insert_payment_profile(tx, above.as_str(), ids.profile.as_str(), "Standard", now).await?;
-    accounts::insert_payment_product(tx, partner.as_str(), ids.product.as_str(), ids.profile.as_str(), now).await?;
+    rows::insert_acquiring_account(tx, above.as_str(), acquiring_account, "acquiring-1", now).await?;
+    rows::insert_payment_profile(tx, above.as_str(), ids.profile.as_str(), "Standard", now).await?;
+    rows::insert_payment_product(tx, partner.as_str(), ids.product.as_str(), ids.profile.as_str(), now).await?;
     for (id, reference, guaranteed) in
         [(&ids.guaranteed, "pa-guaranteed", true), (&ids.non_guaranteed, "pa-non-guaranteed", false)]
     {
@@ -270,7 +251,7 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
             merchant_category_code: MERCHANT_CATEGORY_CODE.to_owned(),
             state: "ENABLED".to_owned(),
         };
-        accounts::insert_payment_account(tx, &row, now).await?;
+        rows::insert_payment_account(tx, &row, now).await?;
     }
     let above_key = create_api_key(tx, &ctx.random, above, "seeded", now).await?;
     let partner_key = create_api_key(tx, &ctx.random, partner, "seeded", now).await?;
