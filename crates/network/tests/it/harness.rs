@@ -277,24 +277,27 @@ impl Received {
     }
 }
 
+/// Statuses with an optional `location`, for answers to come.
+type Script = Arc<Mutex<VecDeque<(u16, Option<String>)>>>;
+
 /// Takes webhooks on a free port. Answers by its script, then 200.
 pub struct Receiver {
     pub addr: SocketAddr,
     received: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
-    script: Arc<Mutex<VecDeque<(u16, Option<String>)>>>,
+    script: Script,
     task: JoinHandle<()>,
 }
 
 #[derive(Clone)]
 struct Taking {
     sender: mpsc::UnboundedSender<Received>,
-    script: Arc<Mutex<VecDeque<(u16, Option<String>)>>>,
+    script: Script,
 }
 
 impl Receiver {
     pub async fn start() -> Self {
         let (sender, received) = mpsc::unbounded_channel();
-        let script = Arc::<Mutex<VecDeque<_>>>::default();
+        let script = Script::default();
         let router = Router::new().fallback(take).with_state(Taking { sender, script: Arc::clone(&script) });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

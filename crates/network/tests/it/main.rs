@@ -1,6 +1,6 @@
 //! The network end over HTTP, as its callers meet it: one binary, a new database for each test, on both engines.
 
-#![allow(clippy::unwrap_used, reason = "clippy lets tests unwrap, but not what they share")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod console;
 mod credentials;
