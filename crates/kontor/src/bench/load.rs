@@ -214,6 +214,30 @@ where
     collect(callers, started).await
 }
 
+/// Makes the same call `calls` times and returns the answers' bodies, all of which must be successes.
+pub async fn bodies(address: SocketAddr, connections: u64, calls: u64, call: Call) -> Result<Vec<Bytes>> {
+    let mut callers = Vec::new();
+    for caller in 0..connections {
+        let (call, mut connection) = (call.clone(), Connection::open(address).await?);
+        callers.push(tokio::spawn(async move {
+            let mut bodies = Vec::new();
+            for _ in (caller..calls).step_by(usize::try_from(connections)?) {
+                let (status, body) = connection.send(call.clone()).await?;
+                if !status.is_success() {
+                    bail!("{} answered {status}: {}", call.path, String::from_utf8_lossy(&body));
+                }
+                bodies.push(body);
+            }
+            Ok(bodies)
+        }));
+    }
+    let mut all = Vec::new();
+    for caller in callers {
+        all.extend(caller.await??);
+    }
+    Ok(all)
+}
+
 async fn collect(callers: Vec<tokio::task::JoinHandle<Result<Tally>>>, started: Instant) -> Result<Report> {
     let mut total = Tally::new()?;
     for caller in callers {

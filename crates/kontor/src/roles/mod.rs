@@ -93,6 +93,13 @@ impl StorageArgs {
 impl ListenArgs {
     /// Binds the listener.
     pub async fn bind(&self, listen: SocketAddr, data_dir: &Path) -> Result<Server> {
+        Server::bind(listen, self.serve_config(listen, data_dir)?)
+            .await
+            .with_context(|| format!("listening on {listen}: is the port in use? Choose another with --listen"))
+    }
+
+    /// How the listener is served.
+    pub fn serve_config(&self, listen: SocketAddr, data_dir: &Path) -> Result<ServeConfig> {
         let identity = match &self.tls {
             Some(TlsChoice::Dev) => {
                 let made = kit::tls::dev_tls(data_dir, &self.tls_names)?;
@@ -109,10 +116,7 @@ impl ListenArgs {
         };
         let tls = identity
             .map(|identity| ServerTls { identity, client_certificates: ClientCertificates::Reported { roots: Vec::new() } });
-        let config = ServeConfig { tls, ..ServeConfig::default() };
-        Server::bind(listen, config)
-            .await
-            .with_context(|| format!("listening on {listen}: is the port in use? Choose another with --listen"))
+        Ok(ServeConfig { tls, ..ServeConfig::default() })
     }
 
     /// Tells scripts that everything is ready, and where.
