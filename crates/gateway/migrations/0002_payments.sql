@@ -18,14 +18,16 @@ create table payments (
     klarna_transaction_id text,
     klarna_request_url text,
     expires_at bigint,
-    session_token bytea,
+    watch_at bigint,
     detail text not null,
     purchase text not null,
     created_at bigint not null,
     updated_at bigint not null,
     primary key (partner_id, payment_id)
 );
+-- Lists go by id, which ascends with time; a reference is the one filter that is selective.
 create index payments_reference on payments (partner_id, reference, payment_id) where reference is not null;
+create index payments_watch on payments (watch_at) where watch_at is not null;
 
 create table payment_operations (
     partner_id text not null,
@@ -37,7 +39,7 @@ create table payment_operations (
     reference text,
     capture_id text,
     klarna_id text,
-    detail text not null,
+    failure text,
     created_at bigint not null,
     updated_at bigint not null,
     primary key (partner_id, payment_id, operation_id)

@@ -68,6 +68,7 @@ pub fn worker(ctx: &Ctx) -> Worker {
 /// # Errors
 /// [`kit::db::DbError`].
 pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), kit::db::DbError> {
+    payments::ensure_jobs(ctx).await?;
     events::ensure_jobs(ctx).await?;
     inbox::ensure_jobs(ctx).await
 }

@@ -130,6 +130,16 @@ pub async fn cancel(tx: &mut Tx, kind: &str, key: &str) -> Result<(), DbError> {
     tx.execute("delete from jobs where kind = $1 and key = $2", params![kind, key]).await.map(drop)
 }
 
+/// The payload of a job that waits or runs, if there is one of that kind and key.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn payload(tx: &mut Tx, kind: &str, key: &str) -> Result<Option<String>, DbError> {
+    row! { struct PayloadRow { payload: String } }
+    let sql = "select payload from jobs where kind = $1 and key = $2 and state = 'ready'";
+    Ok(tx.fetch_optional::<PayloadRow>(sql, params![kind, key]).await?.map(|row| row.payload))
+}
+
 /// The dead letters, latest first.
 ///
 /// # Errors

@@ -288,8 +288,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
         let id = key_id.to_owned();
         let found = ctx.db.read(move |tx| Box::pin(async move { store::caller(tx, &id).await })).await?;
         // The same answer for an unknown, a wrong and a disabled key. Compared in constant time: the key is attacker-supplied.
-        let Some(found) =
-            found.filter(|row| bool::from(row.hash.as_slice().ct_eq(&hash)) && row.disabled_at.is_none())
+        let Some(found) = found.filter(|row| bool::from(row.hash.as_slice().ct_eq(&hash)) && row.disabled_at.is_none())
         else {
             return Err(unauthorized("The API key is not valid."));
         };
@@ -301,8 +300,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
                 .await?;
         }
         if let Some(quota_per_second) = ctx.config.partner_requests_per_second {
-            let decision =
-                ctx.limiter.check(&[Level { name: "partner", key: &found.partner_id, quota_per_second }]);
+            let decision = ctx.limiter.check(&[Level { name: "partner", key: &found.partner_id, quota_per_second }]);
             if !decision.allowed {
                 let mut error = ApiError::new(
                     StatusCode::TOO_MANY_REQUESTS,

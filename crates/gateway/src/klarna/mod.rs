@@ -379,15 +379,22 @@ impl Client {
                     headers.get(header::KLARNA_CORRELATION_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
                 let correlation = correlation_id.as_deref().unwrap_or_default();
                 let (name, code) = (operation.name, status.as_u16());
-                metrics::counter!("klarna_attempts_total", "operation" => name, "status" => code.to_string()).increment(1);
+                metrics::counter!("klarna_attempts_total", "operation" => name, "status" => code.to_string())
+                    .increment(1);
                 if status.is_success() || (status.is_client_error() && code != 429) {
                     tracing::debug!(
-                        klarna.operation = name, klarna.correlation_id = correlation, attempt = number, duration_us,
+                        klarna.operation = name,
+                        klarna.correlation_id = correlation,
+                        attempt = number,
+                        duration_us,
                         "the network answered {code} to {name}"
                     );
                 } else {
                     tracing::warn!(
-                        klarna.operation = name, klarna.correlation_id = correlation, attempt = number, duration_us,
+                        klarna.operation = name,
+                        klarna.correlation_id = correlation,
+                        attempt = number,
+                        duration_us,
                         "the network answered {code} to {name}"
                     );
                 }
@@ -397,11 +404,15 @@ impl Client {
                 if self.breaker.failed(Instant::now()) {
                     tracing::error!("too many calls to the network failed in a row: pausing");
                 }
-                metrics::counter!("klarna_attempts_total", "operation" => operation.name, "status" => "none").increment(1);
+                metrics::counter!("klarna_attempts_total", "operation" => operation.name, "status" => "none")
+                    .increment(1);
                 tracing::warn!(
-                    klarna.operation = operation.name, attempt = number, duration_us,
+                    klarna.operation = operation.name,
+                    attempt = number,
+                    duration_us,
                     error = &error as &dyn std::error::Error,
-                    "no answer from the network to {}", operation.name
+                    "no answer from the network to {}",
+                    operation.name
                 );
                 let reason = describe(&error);
                 if error.is_connect() {

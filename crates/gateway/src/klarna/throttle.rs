@@ -87,7 +87,13 @@ impl Throttle {
     }
 
     /// Books a call and says how long it has to wait for its turn; `None`, and nothing booked, if that is longer than `wait_max`.
-    pub fn reserve(&self, operation: &'static str, account: &str, now: Instant, wait_max: Duration) -> Option<Duration> {
+    pub fn reserve(
+        &self,
+        operation: &'static str,
+        account: &str,
+        now: Instant,
+        wait_max: Duration,
+    ) -> Option<Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = [(operation, String::new()), (operation, account.to_owned())];
         if let Some(per_second) = self.initial.filter(|_| !buckets.contains_key(&keys[0])) {
