@@ -556,3 +556,34 @@ impl Drop for Running {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_still_runs_keeps_its_key_until_it_ends() {
+        let call = |scope: &str| OnceCall {
+            scope: scope.to_owned(),
+            key: "k".to_owned(),
+            fingerprint: String::new(),
+            secret: false,
+        };
+        let running = InFlight::default();
+        let first = running.enter(&call("a")).expect("nobody runs");
+        assert!(running.enter(&call("a")).is_none());
+        assert!(running.enter(&call("b")).is_some(), "another scope is another call");
+        drop(first);
+        assert!(running.enter(&call("a")).is_some());
+    }
+
+    #[test]
+    fn live_limits_are_four_times_those_of_the_test_environment_and_off_is_off() {
+        for category in [Category::Capture, Category::Authorization, Category::Dispute, Category::Settlement] {
+            let (partner, above) = category.quotas(RateLimits::Live).expect("a limited category");
+            assert_eq!(category.quotas(RateLimits::Test), Some((partner / 4, above / 4)), "{category:?}");
+            assert_eq!(category.quotas(RateLimits::Off), None);
+        }
+        assert_eq!(Category::Unlimited.quotas(RateLimits::Live), None);
+    }
+}

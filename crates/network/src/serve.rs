@@ -11,6 +11,7 @@ use kit::clock::Clock;
 use kit::db::{Db, DbConfig, DbError};
 use kit::http::serve::BindError;
 use kit::http::{ServeConfig, Server, StackConfig, health, stack};
+use kit::idempotency;
 use kit::jobs::Worker;
 use kit::outbound::{ClientError, OutboundClient, OutboundConfig};
 use kit::random::Random;
@@ -166,11 +167,12 @@ impl Network {
         let Self { server, router, worker, ctx, credentials: _ } = self;
         let stop = CancellationToken::new();
         let working = tokio::spawn(worker.run(stop.clone()));
-        let following = tokio::spawn(follow_clock(ctx, stop.clone()));
+        let following = tokio::spawn(follow_clock(ctx.clone(), stop.clone()));
+        let sweeping = tokio::spawn(sweep(ctx, stop.clone()));
         server.run(router, shutdown).await;
         // After the last request, so that what it made is at least claimed once.
         stop.cancel();
-        for task in [working, following] {
+        for task in [working, following, sweeping] {
             if let Err(error) = task.await {
                 tracing::error!(error = &error as &dyn std::error::Error, "a background task ended early");
             }
@@ -202,6 +204,31 @@ async fn follow_clock(ctx: Ctx, stop: CancellationToken) {
             Ok(offset) if offset > ctx.clock.offset() => ctx.clock.set_offset(offset),
             Ok(_) => {}
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "looking at the stored clock"),
+        }
+    }
+}
+
+/// How often idempotency keys past their time are removed, and how many in one transaction: few enough not to be felt.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+const SWEEP_ROWS: i64 = 500;
+
+/// Removes idempotency keys past their time.
+async fn sweep(ctx: Ctx, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+        while !stop.is_cancelled() {
+            let now = ctx.clock.now();
+            match ctx.db.write(move |tx| Box::pin(idempotency::sweep(tx, now, SWEEP_ROWS))).await {
+                Ok(removed) if removed >= SWEEP_ROWS.unsigned_abs() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "removing old idempotency keys");
+                    break;
+                }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use http::StatusCode;
 use kit::db::{Db, DbError, Tx};
-use kit::http::ApiError;
+use kit::http::{ApiError, FieldFault};
 use protocol::{ErrorCode, PartnerAccountId};
 use serde_json::Value;
 
@@ -76,50 +76,48 @@ pub async fn set_product_state(tx: &mut Tx, account: &PartnerAccountId, state: &
 
 /// The payment account that a payment goes to. `acquiring_config` is that member of the body, which may be absent while the
 /// account has one payment account (RULINGS 1.3). It names `payment_account_id`, or `payment_acquiring_account_id` with
-/// `payment_account_reference`.
+/// `payment_account_reference`; whatever it names must agree.
 ///
 /// # Errors
-/// 400 on `acquiring_config` when a choice is needed, on its member when that names nothing; 403 for an account without any
-/// payment account; [`DbError`].
+/// 400 on `acquiring_config` when a choice is needed, on its first member that fits nothing; 403 for an account without any payment
+/// account; [`DbError`].
 pub async fn resolve_payment_account(
     tx: &mut Tx,
     account: &PartnerAccountId,
     acquiring_config: Option<&Value>,
 ) -> Result<PaymentAccountRow, ApiError> {
     let rows = store::payment_accounts(tx, account.as_str()).await?;
-    let text = |name: &str| acquiring_config.and_then(|config| config.get(name)).and_then(Value::as_str);
-    let unknown = |parameter: &str, reason: &str| {
-        ApiError::validation(Vec::new()).field(format!("acquiring_config.{parameter}"), reason)
-    };
-    if let Some(id) = text("payment_account_id") {
-        let found = rows.into_iter().find(|row| row.payment_account_id == id);
-        return found.ok_or_else(|| unknown("payment_account_id", "names no payment account of this Partner account"));
+    if rows.is_empty() {
+        return Err(no_product());
     }
-    let by_reference = text("payment_account_reference");
-    if let Some(reference) = by_reference {
-        let acquiring = text("payment_acquiring_account_id");
-        let mut found: Vec<_> = rows
-            .into_iter()
-            .filter(|row| row.reference == reference)
-            .filter(|row| acquiring.is_none_or(|id| row.payment_acquiring_account_id == id))
-            .collect();
-        return match (found.pop(), found.is_empty()) {
-            (Some(row), true) => Ok(row),
-            (Some(_), false) => {
-                Err(unknown("payment_acquiring_account_id", "is required: the reference is used under several"))
-            }
-            (None, _) => Err(unknown(
-                "payment_account_reference",
-                "names no payment account of this Partner account and acquiring account",
-            )),
-        };
+    choose(rows, acquiring_config)
+}
+
+/// A member of `acquiring_config`, and what it is compared with.
+type Chooser = (&'static str, fn(&PaymentAccountRow) -> &str);
+
+fn choose(mut rows: Vec<PaymentAccountRow>, acquiring_config: Option<&Value>) -> Result<PaymentAccountRow, ApiError> {
+    const CHOOSERS: [Chooser; 3] = [
+        ("payment_account_id", |row| &row.payment_account_id),
+        ("payment_acquiring_account_id", |row| &row.payment_acquiring_account_id),
+        ("payment_account_reference", |row| &row.reference),
+    ];
+    let refused = |parameter: String, reason: &str| ApiError::validation(vec![FieldFault::new(parameter, reason)]);
+    for (member, stored) in CHOOSERS {
+        let given = acquiring_config.and_then(|config| config.get(member)).filter(|value| !value.is_null());
+        let Some(given) = given else { continue };
+        rows.retain(|row| given.as_str() == Some(stored(row)));
+        if rows.is_empty() {
+            let reason = "fits no payment account of this Partner account";
+            return Err(refused(format!("acquiring_config.{member}"), reason));
+        }
     }
-    let mut rows = rows;
     match (rows.pop(), rows.is_empty()) {
         (Some(row), true) => Ok(row),
-        (Some(_), false) => Err(ApiError::validation(Vec::new())
-            .field("acquiring_config", "is required: this Partner account has several payment accounts")),
-        (None, _) => Err(no_product()),
+        _ => {
+            let reason = "must name one of the several payment accounts of this Partner account";
+            Err(refused("acquiring_config".to_owned(), reason))
+        }
     }
 }
 
@@ -130,6 +128,14 @@ pub async fn resolve_payment_account(
 pub async fn require_enabled_product(tx: &mut Tx, account: &PartnerAccountId) -> Result<(), ApiError> {
     let state = store::product_state(tx, account.as_str()).await?;
     if state.as_deref() == Some(PRODUCT_ENABLED) { Ok(()) } else { Err(no_product()) }
+}
+
+/// What an account is called, as shoppers see it; `None` for one that does not exist.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn name(tx: &mut Tx, account: &PartnerAccountId) -> Result<Option<String>, DbError> {
+    store::name(tx, account.as_str()).await
 }
 
 impl PaymentAccountRow {
@@ -181,5 +187,46 @@ impl Family {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
         self.parents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(id: &str, acquiring: &str, reference: &str) -> PaymentAccountRow {
+        PaymentAccountRow {
+            account_id: "a".to_owned(),
+            payment_account_id: id.to_owned(),
+            product_id: "p".to_owned(),
+            product_state: PRODUCT_ENABLED.to_owned(),
+            payment_acquiring_account_id: acquiring.to_owned(),
+            reference: reference.to_owned(),
+            guaranteed: true,
+            merchant_category_code: "5942".to_owned(),
+            state: "ENABLED".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_payment_account_is_chosen_by_whatever_names_it_alone() {
+        let rows = || vec![row("1", "x", "r"), row("2", "x", "s"), row("3", "y", "r")];
+        let chosen = |config: Value| match choose(rows(), Some(&config)) {
+            Ok(row) => row.payment_account_id,
+            Err(error) => error.validation_errors[0].parameter.clone(),
+        };
+        assert_eq!(chosen(json!({"payment_account_id": "2"})), "2");
+        assert_eq!(chosen(json!({"payment_acquiring_account_id": "x", "payment_account_reference": "r"})), "1");
+        assert_eq!(chosen(json!({"payment_account_reference": "s"})), "2");
+        assert_eq!(chosen(json!({"payment_acquiring_account_id": "y"})), "3");
+        assert_eq!(chosen(json!({"payment_account_reference": "r"})), "acquiring_config");
+        assert_eq!(chosen(json!({})), "acquiring_config");
+        assert_eq!(chosen(json!({"payment_account_id": "9"})), "acquiring_config.payment_account_id");
+        assert_eq!(chosen(json!({"payment_account_id": 2})), "acquiring_config.payment_account_id");
+        let contradiction = json!({"payment_account_id": "1", "payment_account_reference": "s"});
+        assert_eq!(chosen(contradiction), "acquiring_config.payment_account_reference");
+        assert_eq!(choose(vec![row("1", "x", "r")], None).unwrap().payment_account_id, "1");
     }
 }

@@ -44,6 +44,13 @@ pub(crate) async fn acquiring_partner_of(tx: &mut Tx, account: &str) -> Result<O
     Ok(tx.fetch_optional::<ParentRow>(sql, params![account]).await?.and_then(|row| row.acquiring_partner_id))
 }
 
+row! { struct NameRow { name: String } }
+
+pub(crate) async fn name(tx: &mut Tx, account: &str) -> Result<Option<String>, DbError> {
+    let sql = "select name from accounts where account_id = $1";
+    Ok(tx.fetch_optional::<NameRow>(sql, params![account]).await?.map(|row| row.name))
+}
+
 pub(crate) async fn any_account(tx: &mut Tx) -> Result<bool, DbError> {
     Ok(tx.fetch_optional::<()>("select account_id from accounts limit 1", &[]).await?.is_some())
 }

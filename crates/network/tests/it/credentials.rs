@@ -11,9 +11,9 @@ use crate::harness::{self, Wishes, ends, places};
 
 const LIST: &str = "/v2/notification/webhooks";
 
-kit::row! { struct Key { credential_id: String, last_used_at: Option<i64> } }
+kit::row! { pub struct Key { pub credential_id: String, pub last_used_at: Option<i64> } }
 
-async fn key_of(end: &harness::End, account: &str) -> Key {
+pub async fn key_of(end: &harness::End, account: &str) -> Key {
     let account = account.to_owned();
     let sql = "select credential_id, last_used_at from api_keys where account_id = $1";
     let read =

@@ -78,6 +78,19 @@ async fn an_account_has_fifty_signing_keys_even_when_many_are_asked_for_at_once(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_fifty_webhooks() {
+    for end in ends().await {
+        let (key, _) = end.signing_key().await;
+        for number in 0..50 {
+            end.webhook(&format!("https://h.example/{number}"), &["payment.*"], "v2", &key).await;
+        }
+        let body = json!({"url": "https://h.example/50", "event_types": ["payment.*"], "event_version": "v2", "signing_key_id": key});
+        end.ap(Method::POST, WEBHOOKS, Some(&body)).await.refused(409, "RESOURCE_CONFLICT");
+        assert_eq!(end.ap(Method::GET, WEBHOOKS, None).await.expect(200)["webhooks"].as_array().unwrap().len(), 50);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_made_listed_read_changed_and_deleted() {
     for end in ends().await {
         let (key, _) = end.signing_key().await;

@@ -230,3 +230,41 @@ async fn the_same_call_in_parallel_has_one_effect() {
         assert_eq!(end.ap(Method::GET, KEYS, None).await.json()["signing_keys"].as_array().unwrap().len(), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_on_one_database_answer_as_one() {
+    // SQLite has one process; the place of PostgreSQL, if there is one, is the second.
+    let Some(place) = places().await.into_iter().nth(1) else { return };
+    let first = harness::start(&place, Wishes::default()).await;
+    let second = harness::start(&place, Wishes::default()).await;
+    assert_eq!(first.ap_key(), second.ap_key());
+
+    let calls = (0..24).map(|number| {
+        let end = if number % 2 == 0 { &first } else { &second };
+        end.ap_once("both", Method::POST, KEYS, None)
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    let made: std::collections::BTreeSet<_> =
+        answers.iter().filter(|answer| answer.status == 201).map(|answer| answer.text.clone()).collect();
+    assert_eq!(made.len(), 1);
+    let answer = second.ap(Method::GET, KEYS, None).await.expect(200);
+    assert_eq!(answer["signing_keys"].as_array().unwrap().len(), 1);
+
+    first.ap(Method::POST, "/testing/clock", Some(&json!({"advance": "P3D"}))).await.expect(200);
+    let expected = first.ctx.clock.now();
+    second.ctx.clock.sleep_until(expected).await;
+    assert_eq!(second.ctx.clock.now(), expected, "the clock is one, too");
+
+    let account: PartnerAccountId = first.credentials.acquiring_partner.account_id.parse().unwrap();
+    let credential = crate::credentials::key_of(&first, account.as_str()).await.credential_id.parse().unwrap();
+    second.ap(Method::GET, KEYS, None).await.expect(200);
+    let disabled_at = tokio::time::Instant::now();
+    assert!(network::credentials::disable_api_key(&first.ctx, &account, &credential).await.unwrap());
+    first.ap(Method::GET, KEYS, None).await.refused(401, "UNAUTHORIZED");
+    while second.ap(Method::GET, KEYS, None).await.status != 401 {
+        assert!(disabled_at.elapsed() < std::time::Duration::from_secs(2), "still open");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    first.stop().await;
+    second.stop().await;
+}
