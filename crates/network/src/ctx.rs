@@ -15,6 +15,7 @@ use crate::accounts::Family;
 use crate::config::Config;
 use crate::credentials::VerifiedKeys;
 use crate::operation::InFlight;
+use crate::tokens::KeyCache;
 
 /// Shared by cloning; the members are reached through [`Deref`].
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub struct Inner {
     pub(crate) family: Family,
     /// Calls with an idempotency key that run now, in this process.
     pub(crate) in_flight: InFlight,
+    /// The keys that sign tokens, once they were read.
+    pub(crate) token_keys: KeyCache,
     /// How often a transaction of this process made work for the workers, committed or not.
     work: AtomicU64,
     /// Numbers the events of this process, so that those of one instant keep their order.
@@ -62,6 +65,7 @@ impl Ctx {
             verified_keys: VerifiedKeys::default(),
             family: Family::default(),
             in_flight: InFlight::default(),
+            token_keys: KeyCache::default(),
             work: AtomicU64::new(0),
             ordinal: AtomicI64::new(0),
         }))

@@ -6,6 +6,9 @@
 //! | [`credentials`] | API keys |
 //! | [`accounts`] | Acquiring Partner, Partners, payment products and payment accounts |
 //! | [`notifications`] | signing keys, webhooks, events and their delivery |
+//! | [`journey`] | what the shopper sees: the purchase journey's pages |
+//! | [`payments`] | Payment Requests, authorization, Payment Transactions |
+//! | [`tokens`] | grants (session tokens) and customer tokens |
 //! | [`console`] | `/testing`: controls of the test environment |
 //! | [`seed`] | the first accounts of an empty database |
 //! | [`serve`](mod@serve) | assembly: from settings to a running network end |
@@ -17,10 +20,13 @@ pub mod config;
 pub mod console;
 pub mod credentials;
 pub mod ctx;
+pub mod journey;
 pub mod notifications;
 pub mod operation;
+pub mod payments;
 pub mod seed;
 pub mod serve;
+pub mod tokens;
 
 use kit::db::Migrations;
 
@@ -36,6 +42,9 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0002_credentials", include_str!("../migrations/0002_credentials.sql")),
             ("0003_notifications", include_str!("../migrations/0003_notifications.sql")),
             ("0004_installation", include_str!("../migrations/0004_installation.sql")),
+            ("0020_tokens", include_str!("../migrations/0020_tokens.sql")),
+            ("0021_payments", include_str!("../migrations/0021_payments.sql")),
+            ("0040_journeys", include_str!("../migrations/0040_journeys.sql")),
         ],
     },
 ];

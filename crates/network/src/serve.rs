@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::operation::{self, Route};
-use crate::{MIGRATIONS, console, notifications, seed};
+use crate::{MIGRATIONS, console, journey, notifications, payments, seed, tokens};
 
 /// What a network end is started with.
 pub struct Options {
@@ -93,6 +93,8 @@ pub struct Network {
 /// Every operation of this end, for the router and for the tests that hold each of them to the same rules.
 pub fn routes(config: &Config) -> Vec<Route> {
     let mut routes = notifications::routes();
+    routes.extend(payments::routes());
+    routes.extend(tokens::routes());
     if config.testing {
         routes.extend(console::routes());
     }
@@ -106,7 +108,9 @@ pub fn router(ctx: &Ctx) -> Router {
         let db = db.clone();
         async move { db.ping().await.map_err(Into::into) }
     });
-    operation::router(ctx, routes(&ctx.config)).merge(health::routes(readiness))
+    operation::router(ctx, routes(&ctx.config))
+        .merge(journey::routes().with_state(ctx.clone()))
+        .merge(health::routes(readiness))
 }
 
 impl Network {
@@ -129,6 +133,8 @@ impl Network {
         let ctx = Ctx::new(db.clone(), clock.clone(), random(boot.number), secrets.clone(), config.clone());
         let seeding = Ctx::new(db.clone(), clock.clone(), random(0), secrets, config);
         seed::seed(&seeding).await?;
+        let now = clock.now();
+        db.write(move |tx| Box::pin(payments::jobs::start(tx, now))).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
             credentials.write(path)?;
@@ -139,6 +145,7 @@ impl Network {
         let client = OutboundClient::new(outbound)?;
         let worker = Worker::new(db, clock, random(boot.number), ctx.poke.clone());
         let worker = notifications::register(worker, &ctx, client);
+        let worker = payments::jobs::register(worker, &ctx);
         let stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()

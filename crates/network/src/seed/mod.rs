@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::{self, PaymentAccountRow, store as rows};
 use crate::credentials::{create_api_key, create_client_identifier};
 use crate::ctx::Ctx;
+use crate::tokens;
 
 /// The one row of `seed_secrets`.
 const PLACE: Place<'static> = Place { table: "seed_secrets", column: "sealed", id: "credentials" };
@@ -181,6 +182,8 @@ pub async fn credentials(ctx: &Ctx) -> Result<Option<Credentials>, SeedError> {
 /// # Errors
 /// [`SeedError`].
 pub async fn seed(ctx: &Ctx) -> Result<(), SeedError> {
+    // Before anything asks for them inside a transaction.
+    tokens::keys(ctx).await?;
     if ctx.db.read(|tx| Box::pin(rows::any_account(tx))).await? {
         return Ok(());
     }
@@ -271,7 +274,7 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
             client_id: create_client_identifier(tx, &ctx.random, partner, "seeded", now).await?,
             payment_account_id: ids.guaranteed.to_string(),
             payment_account_id_non_guaranteed: ids.non_guaranteed.to_string(),
-            customer_token: None,
+            customer_token: Some(tokens::seed_customer_token(tx, ctx, partner, now).await?.to_string()),
         },
     };
     let text = serde_json::to_vec(&credentials).map_err(ApiError::internal)?;
