@@ -21,7 +21,14 @@ pub struct Cli {
     pub command: Command,
 
     /// What to log, for example `info` or `warn,gateway=debug`.
-    #[arg(long, global = true, env = "KONTOR_LOG", default_value = "info", hide_default_value = true, value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "KONTOR_LOG",
+        default_value = "info",
+        hide_default_value = true,
+        value_name = "FILTER"
+    )]
     pub log: String,
 
     /// How log lines look: people's on a terminal, JSON otherwise.
@@ -215,6 +222,10 @@ pub struct GatewayArgs {
     /// Requests per second that one Partner may make [default: no limit].
     #[arg(long, env = "KONTOR_PARTNER_RATE_LIMIT", value_name = "N")]
     pub partner_rate_limit: Option<u32>,
+
+    /// A call to Klarna whose answer is still missing after this long is repeated, with the same key.
+    #[arg(long, env = "KONTOR_RECOVERY_DELAY_SECONDS", default_value_t = 45, value_name = "N")]
+    pub recovery_delay_seconds: u32,
 }
 
 /// The way to Klarna: a credentials file, or its parts.
@@ -234,7 +245,12 @@ pub struct KlarnaArgs {
     pub klarna_account_id: Option<String>,
 
     /// The Acquiring Partner's API key. Only by environment, so that it stays out of process lists.
-    #[arg(long = "klarna-api-key-from-environment", env = "KONTOR_KLARNA_API_KEY", hide = true, hide_env_values = true)]
+    #[arg(
+        long = "klarna-api-key-from-environment",
+        env = "KONTOR_KLARNA_API_KEY",
+        hide = true,
+        hide_env_values = true
+    )]
     pub klarna_api_key: Option<SecretString>,
 
     /// Certificates (PEM) to trust beside the public ones, for a network end with a private CA.

@@ -44,9 +44,12 @@ pub async fn payments(args: &BenchArgs) -> Result<()> {
     let mut results = serde_json::Map::new();
     results.insert("machine".to_owned(), machine());
     results.insert("database".to_owned(), args.postgres.as_ref().map_or("sqlite", |_| "postgresql").into());
-    results.insert("cold_start_ms".to_owned(), json!({
+    results.insert(
+        "cold_start_ms".to_owned(),
+        json!({
         "network": ms(bench.network.cold_start), "gateway": ms(bench.gateway.cold_start),
-        "what": "from the start of the process to its first answer, migrated and (network) seeded"}));
+        "what": "from the start of the process to its first answer, migrated and (network) seeded"}),
+    );
     results.insert("network_authorizations".to_owned(), bench.network_throughput().await?);
     results.insert("gateway_payments".to_owned(), bench.gateway_throughput().await?);
     results.insert("added_latency".to_owned(), bench.added_latency().await?);
@@ -99,7 +102,8 @@ impl Bench {
 
         let gateway_data = folder.0.join("gateway");
         let gateway_database = database(args, "gateway").await?;
-        let url = gateway_database.clone().unwrap_or_else(|| format!("sqlite:{}", gateway_data.join("gateway.db").display()));
+        let url =
+            gateway_database.clone().unwrap_or_else(|| format!("sqlite:{}", gateway_data.join("gateway.db").display()));
         let partner_key = make_partner(&url, &credentials).await?;
         let mut gateway_args = arguments(&gateway_data, gateway_database);
         gateway_args.extend(["--local-targets", "--klarna-credentials-file"].map(OsString::from));
@@ -149,7 +153,8 @@ impl Bench {
             through.push(open_loop(self.gateway.address, LATENCY_RATE, duration, calls).await?);
         }
         let median = |reports: &[Report], quantile: f64| {
-            let mut values: Vec<u64> = reports.iter().map(|report| report.latency_us.value_at_quantile(quantile)).collect();
+            let mut values: Vec<u64> =
+                reports.iter().map(|report| report.latency_us.value_at_quantile(quantile)).collect();
             values.sort_unstable();
             values[values.len() / 2] as f64 / 1_000.0
         };
@@ -158,8 +163,10 @@ impl Bench {
                 bail!("{} of the calls failed: {}", report.failed, report.first_failure.as_deref().unwrap_or("?"));
             }
         }
-        let at = |quantile| json!({"direct": median(&direct, quantile), "gateway": median(&through, quantile),
-            "added": round(median(&through, quantile) - median(&direct, quantile))});
+        let at = |quantile| {
+            json!({"direct": median(&direct, quantile), "gateway": median(&through, quantile),
+            "added": round(median(&through, quantile) - median(&direct, quantile))})
+        };
         Ok(json!({"per_second": LATENCY_RATE, "rounds": rounds, "p50_ms": at(0.5), "p99_ms": at(0.99)}))
     }
 
@@ -174,8 +181,7 @@ impl Bench {
         self.progress.set_message(format!("filling with {rows} payments"));
         let told = move |done: u64| progress.set_message(format!("filling: {done} of {rows} payments"));
         let calls = self.network_calls()?;
-        let filled =
-            closed_loop(self.network.address, self.args.connections, Until::Calls(rows), calls, told).await?;
+        let filled = closed_loop(self.network.address, self.args.connections, Until::Calls(rows), calls, told).await?;
         let after = self.throughput("after filling", self.network.address, self.network_calls()?).await?;
         Ok(json!({"rows_added": filled.succeeded, "filling_per_second": filled.per_second().round(),
             "per_second_before": before.per_second().round(), "per_second_after": after.per_second().round(),
@@ -194,7 +200,11 @@ impl Bench {
         closed_loop(address, self.args.connections, until, calls, |_| ()).await
     }
 
-    async fn warm_up(&self, address: SocketAddr, calls: impl Fn(u64) -> Option<Call> + Send + Sync + 'static) -> Result<()> {
+    async fn warm_up(
+        &self,
+        address: SocketAddr,
+        calls: impl Fn(u64) -> Option<Call> + Send + Sync + 'static,
+    ) -> Result<()> {
         self.progress.set_message("warming up");
         let report = closed_loop(address, 16, Until::Elapsed(WARM_UP), calls, |_| ()).await?;
         checked(report, Value::Null).map(drop)
@@ -283,7 +293,8 @@ impl Bench {
     async fn mint_tokens(&self, wanted: u64) -> Result<Vec<String>> {
         let partner = &self.credentials.partner;
         let token = partner.customer_token.as_deref().context("the network's end seeded no customer token")?;
-        let headers = self.network_headers(&[("klarna-customer-token", token), ("klarna-customer-region", "krn:test:eu1:test")])?;
+        let headers =
+            self.network_headers(&[("klarna-customer-token", token), ("klarna-customer-region", "krn:test:eu1:test")])?;
         let path = format!("/v2/accounts/{}/interoperability/test-tokens", partner.account_id);
         let body = Bytes::from_static(br#"{"customer_journey":"KLARNA_EXPRESS_CHECKOUT"}"#);
         let call = Call { method: Method::POST, path, headers, body };
@@ -342,7 +353,12 @@ async fn make_partner(database_url: &str, credentials: &Credentials) -> Result<S
 fn checked(report: Report, found: Value) -> Result<Value> {
     // A run that mostly fails measures nothing.
     if report.failed * 100 > report.succeeded {
-        bail!("{} calls failed, {} succeeded: {}", report.failed, report.succeeded, report.first_failure.unwrap_or_default());
+        bail!(
+            "{} calls failed, {} succeeded: {}",
+            report.failed,
+            report.succeeded,
+            report.first_failure.unwrap_or_default()
+        );
     }
     Ok(found)
 }

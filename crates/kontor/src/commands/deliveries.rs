@@ -44,7 +44,12 @@ pub async fn deliveries(command: &DeliveriesCommand) -> Result<()> {
                     (None, None) => "no outcome kept".to_owned(),
                 };
                 let ms = attempt.duration_us / 1_000;
-                println!("  {} attempt {} to {}: {outcome} after {ms} ms", time(attempt.started_at), attempt.attempt, attempt.url);
+                println!(
+                    "  {} attempt {} to {}: {outcome} after {ms} ms",
+                    time(attempt.started_at),
+                    attempt.attempt,
+                    attempt.url
+                );
             }
         }
         DeliveriesCommand::Replay { owner, delivery_id, side } => {

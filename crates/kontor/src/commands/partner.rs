@@ -31,10 +31,16 @@ pub async fn partner(command: &PartnerCommand) -> Result<()> {
         PartnerCommand::List { storage } => {
             let db = open(storage).await?;
             for partner in access::list(&db).await? {
-                println!("{}  {:<9} {}  {}", partner.partner_id, partner.state, partner.name, partner.klarna_account_id);
+                println!(
+                    "{}  {:<9} {}  {}",
+                    partner.partner_id, partner.state, partner.name, partner.klarna_account_id
+                );
                 for key in access::keys(&db, &partner.partner_id).await? {
-                    let state = key.disabled_at.map_or_else(|| "active".to_owned(), |at| format!("disabled {}", time(at)));
-                    let used = key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {}", time(at)));
+                    let state =
+                        key.disabled_at.map_or_else(|| "active".to_owned(), |at| format!("disabled {}", time(at)));
+                    let used = key
+                        .last_used_at
+                        .map_or_else(|| "never used".to_owned(), |at| format!("last used {}", time(at)));
                     println!("    key {}  {state}, {used}  {}", key.key_id, key.description);
                 }
             }

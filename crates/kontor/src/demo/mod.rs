@@ -87,6 +87,7 @@ async fn start_ends(
         },
         local_targets: true,
         partner_rate_limit: None,
+        recovery_delay_seconds: 45,
     };
     let gateway = roles::gateway::start(&gateway, stop).await?;
     Ok(Ends { network, gateway, credentials, partner })
@@ -151,11 +152,11 @@ pub async fn stay_up(args: &DemoArgs) -> Result<()> {
         .with_context(|| format!("listening on {}: choose another port with --shop-listen", args.shop_listen))?;
     let shop_url = roles::url_of(&server);
     let shop = shop::router(ShopConfig {
-        gateway_url: ends.gateway.url.clone(),
+        gateway_url: ends.gateway.url.parse()?,
         api_key: SecretString::from(ends.partner.api_key.clone()),
-        public_url: shop_url.clone(),
-        network_url: ends.network.url.clone(),
-    });
+        public_url: shop_url.parse()?,
+        network_url: ends.network.url.parse()?,
+    })?;
     println!("{}", banner(&shop_url, &ends, &args.data_dir));
     server.run(stack(shop, StackConfig::default()), shop_stop).await;
     ends.gateway.stop().await?;
@@ -164,7 +165,8 @@ pub async fn stay_up(args: &DemoArgs) -> Result<()> {
 
 fn banner(shop_url: &str, ends: &Ends, folder: &Path) -> String {
     let (bold, plain) = (console::Style::new().bold(), console::Style::new().dim());
-    let row = |what: &str, url: &str, why: &str| format!("  {:<9} {:<36} {}", what, bold.apply_to(url), plain.apply_to(why));
+    let row =
+        |what: &str, url: &str, why: &str| format!("  {:<9} {:<36} {}", what, bold.apply_to(url), plain.apply_to(why));
     [
         String::new(),
         format!("  {}", bold.apply_to("Kontor is up.")),

@@ -107,13 +107,19 @@ impl Script {
     }
 }
 
-async fn play(script: &mut Script, folder: &std::path::Path, seed: u64, stop: &Shutdown) -> Result<(Vec<Seen>, Vec<Seen>)> {
+async fn play(
+    script: &mut Script,
+    folder: &std::path::Path,
+    seed: u64,
+    stop: &Shutdown,
+) -> Result<(Vec<Seen>, Vec<Seen>)> {
     let any = "127.0.0.1:0".parse()?;
     script.begin("starting both ends");
     let ends = start_ends(folder, seed, any, any, stop).await?;
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
     let partner = Partner { http: http.clone(), base: ends.gateway.url.clone(), key: ends.partner.api_key.clone() };
-    let klarna = Klarna { http, base: ends.network.url.clone(), key: ends.credentials.acquiring_partner.api_key.clone() };
+    let klarna =
+        Klarna { http, base: ends.network.url.clone(), key: ends.credentials.acquiring_partner.api_key.clone() };
     until("the gateway's subscription at the network", async || {
         let webhooks = klarna.get("/v2/notification/webhooks").await?;
         Ok(webhooks["webhooks"].as_array().is_some_and(|list| !list.is_empty()).then_some(()))
@@ -121,13 +127,16 @@ async fn play(script: &mut Script, folder: &std::path::Path, seed: u64, stop: &S
     .await?;
     let received = Received::default();
     let hook = received.listen(stop).await?;
-    let endpoint = partner
-        .call(Method::POST, "/v1/webhook-endpoints", Some(json!({"url": hook, "event_types": ["*"]})))
-        .await?;
+    let endpoint =
+        partner.call(Method::POST, "/v1/webhook-endpoints", Some(json!({"url": hook, "event_types": ["*"]}))).await?;
     received.trust(EndpointSecret::parse(text(&endpoint, "/secret")?)?);
-    script.done("both ends started", format!("{} and {}", ends.gateway.url, ends.network.url), json!({
+    script.done(
+        "both ends started",
+        format!("{} and {}", ends.gateway.url, ends.network.url),
+        json!({
         "partner_id": ends.partner.partner_id, "partner_account_id": ends.credentials.partner.account_id,
-        "webhook_endpoint_id": endpoint["id"]}));
+        "webhook_endpoint_id": endpoint["id"]}),
+    );
 
     let payment_id = pay(script, &partner, &ends).await?;
     settle(script, &partner, &payment_id).await?;
@@ -176,15 +185,24 @@ async fn pay(script: &mut Script, partner: &Partner, ends: &Ends) -> Result<Stri
         bail!("the journey returned to {back}, not to the gateway");
     }
     let returned = shopper.open(back.clone()).await?;
-    let to_shop = returned.location.with_context(|| format!("the gateway's return page answered {}", returned.status))?;
-    script.done("token", "the shopper came back through the gateway to the shop", json!({
-        "returned_to": format!("{}{}", to_shop.origin().ascii_serialization(), to_shop.path())}));
+    let to_shop =
+        returned.location.with_context(|| format!("the gateway's return page answered {}", returned.status))?;
+    script.done(
+        "token",
+        "the shopper came back through the gateway to the shop",
+        json!({
+        "returned_to": format!("{}{}", to_shop.origin().ascii_serialization(), to_shop.path())}),
+    );
 
     script.begin("waiting for the authorization");
     let payment = partner.reaches(&payment_id, "AUTHORIZED").await?;
-    script.done("authorized", money(AMOUNT), json!({
+    script.done(
+        "authorized",
+        money(AMOUNT),
+        json!({
         "payment_transaction_id": payment["klarna"]["payment_transaction_id"],
-        "payment_request_id": payment["klarna"]["payment_request_id"]}));
+        "payment_request_id": payment["klarna"]["payment_request_id"]}),
+    );
     Ok(payment_id)
 }
 
@@ -196,7 +214,7 @@ async fn settle(script: &mut Script, partner: &Partner, payment_id: &str) -> Res
         script.begin(step);
         let capture = partner.call(Method::POST, &path("captures"), Some(json!({"amount": amount}))).await?;
         let capture_id = text(&capture, "/id")?.to_owned();
-        script.done(step, money(amount), json!({"capture_id": capture_id, "payment_capture_id": capture["klarna"]}));
+        script.done(step, money(amount), json!({"capture_id": capture_id, "payment_capture_id": capture["klarna_id"]}));
         first_capture.get_or_insert(capture_id);
     }
     script.begin("refunding part of the first capture");
@@ -234,8 +252,10 @@ async fn compare_events(
         Ok(all.then_some(deliveries))
     })
     .await?;
-    let mut at_gateway = at_gateway.iter().map(|delivery| seen(delivery, "/event_id", "/event_type")).collect::<Result<Vec<_>>>()?;
-    at_gateway.reverse();
+    let mut at_gateway = at_gateway;
+    at_gateway.sort_by(|a, b| a["created_at"].as_str().cmp(&b["created_at"].as_str()));
+    let at_gateway =
+        at_gateway.iter().map(|delivery| seen(delivery, "/event_id", "/event_type")).collect::<Result<Vec<_>>>()?;
     let at_partner = until("the gateway's webhooks at the Partner", async || {
         let path = format!("/v1/events?size=100&order=asc&payment_id={payment_id}");
         let events = partner.call(Method::GET, &path, None).await?;
@@ -247,8 +267,12 @@ async fn compare_events(
     })
     .await?;
     let at_partner = at_partner.iter().map(|event| seen(event, "/id", "/type")).collect::<Result<Vec<_>>>()?;
-    script.done("webhooks", "every signature was valid on both sides", json!({
-        "klarna_to_gateway": at_gateway.len(), "gateway_to_partner": at_partner.len()}));
+    script.done(
+        "webhooks",
+        "every signature was valid on both sides",
+        json!({
+        "klarna_to_gateway": at_gateway.len(), "gateway_to_partner": at_partner.len()}),
+    );
     Ok((at_gateway, at_partner))
 }
 
@@ -305,7 +329,11 @@ async fn answer(request: reqwest::RequestBuilder, method: &Method, path: &str) -
     if !status.is_success() {
         bail!("{method} {path} answered {status}: {body}");
     }
-    if body.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&body).with_context(|| format!("{method} {path}: {body}")) }
+    if body.is_empty() {
+        Ok(Value::Null)
+    } else {
+        serde_json::from_str(&body).with_context(|| format!("{method} {path}: {body}"))
+    }
 }
 
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use kit::clock::Clock;
+use kit::clock::{Clock, SECOND_US};
 use kit::http::{StackConfig, stack};
 use kit::jobs::Poke;
 use kit::outbound::{UpstreamConfig, upstream_client};
@@ -48,7 +48,8 @@ impl KlarnaArgs {
         let named_account = self.klarna_account_id.as_deref().map(str::parse::<PartnerAccountId>).transpose();
 
         let mut faults = Vec::new();
-        let account_id = named_account.map_err(|error| faults.push(format!("--klarna-account-id: {error}"))).ok().flatten();
+        let account_id =
+            named_account.map_err(|error| faults.push(format!("--klarna-account-id: {error}"))).ok().flatten();
         let url = self.klarna_url.clone().or(file_url);
         let account_id = account_id.or(file_account);
         let api_key = self.klarna_api_key.clone().or(file_key);
@@ -108,6 +109,7 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     let mut config = gateway::Config::new(public_url, klarna.url, klarna.account_id, klarna.api_key);
     config.local_targets = args.local_targets;
     config.partner_requests_per_second = args.partner_rate_limit;
+    config.recovery_delay_us = i64::from(args.recovery_delay_seconds) * SECOND_US;
     let (clock, random) = (Clock::system(), Random::system());
     let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };
     let client = gateway::klarna::Client::new(&config, upstream_client(upstream)?, random.clone())?;
@@ -123,8 +125,9 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     });
 
     let stop = stop.child();
-    let worker = gateway::worker(&ctx)?;
+    let worker = gateway::worker(&ctx);
     let router = gateway::router(&ctx).merge(kit::http::health::routes(readiness(&ctx)));
+    gateway::ensure_jobs(&ctx).await?;
     let worker_stop = Shutdown::new();
     let serving = tokio::spawn({
         let (stop, worker_stop) = (stop.clone(), worker_stop.clone());

@@ -50,9 +50,9 @@ impl StorageArgs {
 
     /// Opens the database and brings its tables up to date.
     pub async fn open(&self, side: Side, sets: &[Migrations]) -> Result<Db> {
-        let db = Db::open(&self.database(side)).await.context(
-            "opening the database: is --database-url right, is the server up, is the folder writable?",
-        )?;
+        let db = Db::open(&self.database(side))
+            .await
+            .context("opening the database: is --database-url right, is the server up, is the folder writable?")?;
         for applied in db.migrate(sets).await? {
             tracing::info!(set = applied.set, "applied migration {}", applied.name);
         }
@@ -114,8 +114,10 @@ impl ListenArgs {
                  or say --tls none where a proxy in front of it ends TLS"
             ),
         };
-        let tls = identity
-            .map(|identity| ServerTls { identity, client_certificates: ClientCertificates::Reported { roots: Vec::new() } });
+        let tls = identity.map(|identity| ServerTls {
+            identity,
+            client_certificates: ClientCertificates::Reported { roots: Vec::new() },
+        });
         Ok(ServeConfig { tls, ..ServeConfig::default() })
     }
 

@@ -1,0 +1,7 @@
+//! The whole, as its users run it: the binary, its processes, its pages.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod command_line;
+mod crash;
+mod demo;
