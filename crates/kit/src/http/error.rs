@@ -241,7 +241,7 @@ impl ApiError {
     }
 
     /// Writes the source chain of a 5xx to the log, with the `error_id` that the caller sees.
-    fn log(&self) {
+    pub fn log(&self) {
         if !self.status.is_server_error() {
             return;
         }

@@ -1,5 +1,6 @@
 //! The journey's pages. Every id and `data-testid` in here is part of its face: see the room's opening comment.
 
+use fast_qr::convert::Builder as _;
 use kit::web;
 use maud::{DOCTYPE, Markup, html};
 use protocol::Money;
@@ -552,4 +553,10 @@ fn error_text(field: &str, fault: Option<(&str, &str)>) -> Markup {
 
 fn described(field: &str, wrong: bool) -> String {
     if wrong { format!("{field}-error {field}-help") } else { format!("{field}-help") }
+}
+
+/// The QR code of an address, black on white whatever the page around it; `None` for an address that is too long for one.
+pub fn qr_code(address: &str) -> Option<String> {
+    let code = fast_qr::QRBuilder::new(address).ecl(fast_qr::ECL::M).build().ok()?;
+    Some(fast_qr::convert::svg::SvgBuilder::default().margin(4).to_str(&code))
 }

@@ -67,15 +67,6 @@ pub async fn insert(tx: &mut Tx, key: &Key, visit: &Visit, now: i64) -> Result<(
     tx.execute(forget, params![&key.account_id, &key.request_id, VISITS_MAX, &key.session_hash]).await.map(drop)
 }
 
-/// Reads a visit.
-pub async fn find(tx: &mut Tx, key: &Key) -> Result<Option<Visit>, DbError> {
-    let sql = "select step, contact, wrong_codes, plan from journeys
-        where account_id = $1 and request_id = $2 and session_hash = $3";
-    let row: Option<VisitRow> =
-        tx.fetch_optional(sql, params![&key.account_id, &key.request_id, &key.session_hash]).await?;
-    Ok(row.map(Visit::from))
-}
-
 /// Reads a visit and holds it: a second submit of the same form waits for the first.
 pub async fn hold(tx: &mut Tx, key: &Key, now: i64) -> Result<Option<Visit>, DbError> {
     let sql = "update journeys set updated_at = $4 where account_id = $1 and request_id = $2 and session_hash = $3

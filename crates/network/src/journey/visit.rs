@@ -66,9 +66,15 @@ impl Visit {
         Self { step: Step::Contact, contact: None, wrong_codes: 0, plan: None }
     }
 
-    /// Whether the page of a step may be shown: what has been reached.
-    pub fn may_see(&self, step: Step) -> bool {
-        step <= self.step
+    /// The furthest step that may be shown, given the plans that are offered (none where only a token is asked for): the order
+    /// may have changed since.
+    pub fn reached(&self, offered: &[Plan]) -> Step {
+        match self.step {
+            _ if self.contact.is_none() => Step::Contact,
+            Step::Plan if offered.is_empty() => Step::Review,
+            Step::Review if !offered.is_empty() && !self.plan.is_some_and(|plan| offered.contains(&plan)) => Step::Plan,
+            step => step,
+        }
     }
 
     /// Takes an identity and sends its code. Going back to here forgets the proof of the former one.
@@ -147,8 +153,19 @@ mod tests {
         visit.choose(Plan::PayNow);
         visit.identify(Contact::Phone("+4915123456789".into()));
         assert_eq!(visit.step, Step::Code);
-        assert!(!visit.may_see(Step::Review));
-        assert!(visit.may_see(Step::Contact));
+        assert_eq!(visit.reached(&[Plan::PayNow]), Step::Code);
+    }
+
+    #[test]
+    fn a_changed_order_sends_back_to_the_plans_that_are_left() {
+        let mut visit = at_code();
+        visit.prove("123456", true);
+        visit.choose(Plan::ThreeParts);
+        assert_eq!(visit.reached(&[Plan::PayNow, Plan::ThreeParts]), Step::Review);
+        assert_eq!(visit.reached(&[Plan::PayNow]), Step::Plan);
+        assert_eq!(visit.reached(&[]), Step::Review);
+        visit.contact = None;
+        assert_eq!(visit.reached(&[]), Step::Contact);
     }
 
     #[test]

@@ -32,15 +32,12 @@ words! {
     step_code: "Code", "Code";
     step_plan: "Plan", "Zahlweise";
     step_review: "Review", "Prüfen";
-    step_of: "Step {step} of {steps}", "Schritt {step} von {steps}";
     // Order.
-    order: "Your order", "Ihre Bestellung";
     order_at: "Your order at {partner}", "Ihre Bestellung bei {partner}";
     order_lines: "What you are buying", "Was Sie kaufen";
     order_reference: "Order {reference}", "Bestellung {reference}";
     total: "Total", "Summe";
     token_only: "No payment now: {partner} asks to charge your account for later purchases.", "Heute keine Zahlung: {partner} möchte Ihr Konto für spätere Käufe belasten.";
-    token_order: "Permission for later purchases", "Erlaubnis für spätere Käufe";
     partner_unnamed: "the shop", "der Shop";
     // Contact.
     contact_title: "Who is paying?", "Wer bezahlt?";
