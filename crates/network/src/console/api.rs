@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::ctx::Ctx;
 use crate::notifications::{self, EventCursor, EventRow};
 use crate::operation::{Category, OnBehalf, Reply, Route, Who, not_found};
+use crate::payments::{self, ListedRow};
 use crate::seed;
 
 const SIZE_DEFAULT: i64 = 20;
@@ -22,11 +23,13 @@ const SIZE_MAX: i64 = 1000;
 
 /// The operations of this room.
 pub fn routes() -> Vec<Route> {
+    const TRANSACTIONS: [&str; 2] = ["/testing/accounts/{partner_account_id}/transactions", "/testing/transactions"];
     let (category, who) = (Category::Unlimited, Who::AcquiringPartner);
     vec![
         Route::at(Method::GET, &["/testing/clock"], category, who, read_clock),
         Route::at(Method::POST, &["/testing/clock"], category, who, move_clock),
         Route::at(Method::GET, &["/testing/events"], category, who, list_events),
+        Route::at(Method::GET, &TRANSACTIONS, category, who, list_transactions),
         Route::at(Method::GET, &["/testing/deliveries"], category, who, list_deliveries),
         Route::at(Method::GET, &["/testing/deliveries/{delivery_id}"], category, who, read_delivery),
         Route::at(Method::POST, &["/testing/deliveries/{delivery_id}/replay"], category, who, replay_delivery),
@@ -118,6 +121,31 @@ fn event_view(row: &EventRow) -> Result<Value, ApiError> {
         "subject_account_id": row.subject_account_id, "recipient_account_id": row.recipient_account_id,
         "product_instance_id": row.product_instance_id, "correlation_id": row.correlation_id,
         "simulated": row.simulated, "payload": payload}))
+}
+
+/// The payment transactions of an account with their sums, in the order of their ids.
+async fn list_transactions(State(ctx): State<Ctx>, on: OnBehalf, Query(page): Query<Page>) -> Result<Reply, ApiError> {
+    let size = page_size(page.size)?;
+    let mut rows: Vec<ListedRow> = ctx
+        .db
+        .read(move |tx| {
+            Box::pin(async move {
+                let after = page.starting_after.unwrap_or_default();
+                payments::list(tx, &on.account, &after, size + 1).await
+            })
+        })
+        .await?;
+    let more = truncate(&mut rows, size);
+    let last = rows.last().filter(|_| more).map(|row| row.transaction_id.clone());
+    let transactions: Vec<Value> = rows.iter().map(transaction_view).collect();
+    let pagination = json!({"count": transactions.len(), "last_item": last});
+    Ok(Reply::json(StatusCode::OK, &json!({"transactions": transactions, "pagination": pagination})))
+}
+
+fn transaction_view(row: &ListedRow) -> Value {
+    json!({"payment_transaction_id": row.transaction_id, "payment_transaction_reference": row.reference,
+        "state": row.state, "currency": row.currency, "amount": row.amount, "captured_amount": row.captured,
+        "refunded_amount": row.refunded, "charged_back_amount": row.charged_back, "voided_amount": row.voided})
 }
 
 #[derive(Deserialize)]

@@ -116,6 +116,43 @@ async fn each_recipient_sees_its_own_events_in_order_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn transactions_are_listed_with_their_sums_account_by_account() {
+    for end in ends().await {
+        let path = format!("/v2/accounts/{}/payment/authorize", end.partner());
+        let authorization = format!("Basic {}", end.ap_key());
+        let token = end.credentials.partner.customer_token.clone().unwrap();
+        let headers = [("authorization", authorization.as_str()), ("klarna-customer-token", token.as_str())];
+        let mut made = std::collections::BTreeSet::new();
+        for (number, capture) in [(1, "LATER"), (2, "NOW"), (3, "LATER")] {
+            let body = json!({"currency": "EUR",
+                "acquiring_config": {"payment_account_id": end.credentials.partner.payment_account_id},
+                "request_payment_transaction": {"amount": 1000 * number, "capture": capture,
+                    "payment_transaction_reference": format!("t-{number}")}});
+            let answer = end.send(Method::POST, &path, &headers, Some(&body)).await.expect(200);
+            let transaction = &answer["payment_transaction_response"]["payment_transaction"];
+            assert!(made.insert(transaction["payment_transaction_id"].as_str().unwrap().to_owned()), "{answer}");
+        }
+        let of_partner = format!("/testing/accounts/{}/transactions", end.partner());
+        let (mut listed, mut sums, mut cursor) = (std::collections::BTreeSet::new(), (0, 0), String::new());
+        loop {
+            let page = end.ap(Method::GET, &format!("{of_partner}?size=2{cursor}"), None).await.expect(200);
+            for row in page["transactions"].as_array().unwrap() {
+                assert!(listed.insert(row["payment_transaction_id"].as_str().unwrap().to_owned()));
+                sums.0 += row["amount"].as_i64().unwrap();
+                sums.1 += row["captured_amount"].as_i64().unwrap();
+            }
+            match page["pagination"]["last_item"].as_str() {
+                Some(last) => cursor = format!("&starting_after={last}"),
+                None => break,
+            }
+        }
+        assert_eq!((listed, sums), (made, (6000, 2000)));
+        let own = end.ap(Method::GET, "/testing/transactions", None).await.expect(200);
+        assert_eq!(own["transactions"], json!([]), "the Acquiring Partner itself sells nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_switch_removes_the_controls() {
     let place = places().await.remove(0);
     let config = Config { testing: false, ..Config::default() };

@@ -144,6 +144,7 @@ async fn the_credentials_file_repeats_with_the_seed_and_a_restart_keeps_it_but_m
             "/partner/client_id",
             "/partner/payment_account_id",
             "/partner/payment_account_id_non_guaranteed",
+            "/partner/customer_token",
         ] {
             assert!(before.pointer(path).is_some_and(Value::is_string), "{path}");
         }
