@@ -5,5 +5,10 @@
 mod console;
 mod credentials;
 mod harness;
+mod journey;
 mod notifications;
+mod payments_authorize;
+mod payments_requests;
+mod payments_steps;
+mod payments_transactions;
 mod routes;
