@@ -217,7 +217,7 @@ impl CreatePayment {
                 faults.push(FieldFault::new("interaction_expiry", "must have duration or timestamp, not both"));
             }
         }
-        let amount = body.get("amount").and_then(Value::as_i64);
+        let amount = body.get("amount").and_then(Value::as_i64).filter(|amount| *amount > 0);
         if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body, amount)) {
             faults.extend(renamed(field_faults(vec![fault]), &lifted));
         }
@@ -273,7 +273,7 @@ impl UpdatePayment {
                 faults.push(FieldFault::new(name, "cannot be changed; make a new payment"));
             }
         }
-        let amount = body.get("amount").and_then(Value::as_i64);
+        let amount = body.get("amount").and_then(Value::as_i64).filter(|amount| *amount > 0);
         if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body, amount)) {
             faults.extend(renamed(field_faults(vec![fault]), &lifted));
         }
@@ -342,7 +342,7 @@ impl MoveMoney {
             Value::Object(body.get(member).map(|data| (member.to_owned(), data.clone())).into_iter().collect());
         faults.extend(renamed(field_faults(data_shape.check(&theirs)), &lifted));
         let network_data = agreed(&body, &mut BTreeMap::new(), DATA_NAMES, &mut faults);
-        let amount = body.get("amount").and_then(Value::as_i64);
+        let amount = body.get("amount").and_then(Value::as_i64).filter(|amount| *amount > 0);
         let lines = body.get(member).and_then(|data| data.get("line_items"));
         if let Some(fault) = amount.and_then(|amount| check_sum(lines, amount, &format!("{member}.line_items"))) {
             faults.extend(renamed(field_faults(vec![fault]), &lifted));

@@ -594,6 +594,18 @@ mod tests {
         Event::Closed,
     ];
 
+    const OUTSIDE: [Event; 9] = [
+        Event::StepUpRequired,
+        Event::CustomerApproved,
+        Event::Authorized,
+        Event::Declined,
+        Event::Canceled,
+        Event::RequestExpired,
+        Event::Refused,
+        Event::AuthorizationExpired,
+        Event::Closed,
+    ];
+
     fn operation(id: &str, kind: OperationKind, state: OperationState, amount: i64) -> Operation {
         Operation { id: id.into(), kind, state, amount, capture_id: None, klarna_id: None }
     }
@@ -707,7 +719,8 @@ mod tests {
             1 => Just(Step::Void),
             6 => (0usize..8, any::<bool>()).prop_map(|(index, ok)| Step::Answer(index, ok)),
             2 => snapshot.prop_map(Step::Shown),
-            2 => proptest::sample::select(EVENTS.to_vec()).prop_map(Step::Event),
+            // Events about amounts follow from amounts; only the others come from outside.
+            2 => proptest::sample::select(OUTSIDE.to_vec()).prop_map(Step::Event),
         ]
     }
 

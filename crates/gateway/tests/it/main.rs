@@ -2,7 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod events;
+mod harness;
 mod inbox;
 mod openapi;
+mod payments_create;
+mod payments_customer;
+mod payments_faults;
+mod payments_manage;
 mod stage;
