@@ -138,7 +138,7 @@ fn components(document: &mut Value) {
                 "id": {"type": "string", "description": "`evt_…`, the same as the `webhook-id` header."},
                 "type": {"type": "string", "enum": CATALOGUE.iter().map(|kind| kind.name).collect::<Vec<_>>(), "description": "What happened."},
                 "created_at": {"type": "string", "format": "date-time", "description": "When it happened."},
-                "data": {"type": "object", "description": "`payment`: the payment as it was right after."},
+                "data": event_data(),
             },
         },
     });
@@ -147,6 +147,7 @@ fn components(document: &mut Value) {
     }
     let components = &mut document["components"];
     merge(&mut components["schemas"], schemas);
+    components["schemas"]["EventView"]["properties"]["data"] = event_data();
     components["securitySchemes"] = json!({
         "partner_key": {"type": "http", "scheme": "bearer", "description": "Your API key: `Authorization: Bearer kontor_sk_…`."},
     });
@@ -167,6 +168,15 @@ fn components(document: &mut Value) {
         "InternalError": answer("A fault on our side; repeat with the same idempotency key."),
         "Unavailable": answer("Not available at the moment; repeat with backoff and the same idempotency key."),
     });
+}
+
+fn event_data() -> Value {
+    json!({
+        "type": "object",
+        "description": "What the event is about.",
+        "required": ["payment"],
+        "properties": {"payment": {"$ref": "#/components/schemas/PaymentView", "description": "The payment as it was right after."}},
+    })
 }
 
 fn webhooks(document: &mut Value) {

@@ -310,7 +310,9 @@ fn collect<'a>(
             collect(document, items, &format!("{prefix}[]"), depth + 1, above, fields);
         }
         let required: Vec<&str> = part["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for (name, member) in part["properties"].as_object().into_iter().flatten() {
+        let mut members: Vec<_> = part["properties"].as_object().into_iter().flatten().collect();
+        members.sort_by_key(|(name, _)| !required.contains(&name.as_str()));
+        for (name, member) in members {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             fields.push(Field {
                 kind: kind(document, member),
@@ -385,19 +387,21 @@ fn kind(document: &Value, schema: &Value) -> String {
     "anything".to_owned()
 }
 
+/// A list rather than a table: on a phone, each field has the width of the screen.
 fn fields(title: &str, fields: &[Field]) -> Markup {
     html! {
         @if !fields.is_empty() {
-            div.table tabindex="0" role="region" aria-label=(title) {
-                table {
-                    thead { tr { th scope="col" { (title) } th scope="col" { "Type" } th scope="col" { "Meaning" } } }
-                    tbody {
-                        @for field in fields {
-                            tr {
-                                td { code.id { (field.name) } @if field.required { br; span.small.muted { "required" } } }
-                                td.small { (field.kind) }
-                                td { (prose(&field.description)) }
+            div.stack.tight {
+                p { strong { (title) } }
+                dl.stack {
+                    @for field in fields {
+                        div {
+                            dt {
+                                code { (field.name) }
+                                " "
+                                span.small.muted { (field.kind) @if field.required { ", required" } }
                             }
+                            @if !field.description.is_empty() { dd { (prose(&field.description)) } }
                         }
                     }
                 }
@@ -493,6 +497,6 @@ mod tests {
         let fields = Field::of_schema(&document, &json!({"$ref": "#/components/schemas/Node"}));
         let listed: Vec<_> =
             fields.iter().map(|field| (field.name.as_str(), field.kind.as_str(), field.required)).collect();
-        assert_eq!(listed, [("children", "list of object", false), ("name", "text, at most 9 characters", true)]);
+        assert_eq!(listed, [("name", "text, at most 9 characters", true), ("children", "list of object", false)]);
     }
 }
