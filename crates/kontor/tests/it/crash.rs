@@ -172,6 +172,7 @@ fn free_address() -> SocketAddr {
 
 impl Stage {
     async fn start(folder: &Path, network_db: &str, gateway_db: &str) -> Self {
+        kit::tls::install_crypto_provider();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap();
         let file = folder.join("credentials.json");
         let file_text = file.display().to_string();
@@ -432,7 +433,9 @@ impl Stage {
             for field in ["amount", "captured_amount", "refunded_amount", "voided_amount", "remaining_amount"] {
                 assert_eq!(transaction[field], payment[field], "{field} of {transaction_id}");
             }
-            let captures = payment["captures"].as_array().unwrap().len();
+            let path = format!("/v1/payments/{}", payment["id"].as_str().unwrap());
+            let (_, whole) = self.partner(Method::GET, &path, None, "").await.unwrap();
+            let captures = whole["captures"].as_array().unwrap().len();
             assert_eq!(transaction["payment_captures"].as_array().map_or(0, Vec::len), captures, "{transaction_id}");
         }
         let captured = PAYMENTS.div_ceil(2) * 2;
