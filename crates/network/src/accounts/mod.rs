@@ -1,7 +1,7 @@
 //! Accounts: the Acquiring Partner, the Partners under it, their payment product and payment accounts.
 //!
 //! For now accounts come from the seed; onboarding over the API follows. Public face: [`resolve_payment_account`],
-//! [`require_enabled_product`], and [`Family`] (who may act for whom).
+//! [`require_enabled_product`]. `Family` remembers who may act for whom.
 
 pub(crate) mod store;
 
