@@ -367,10 +367,10 @@ impl StoredRequest {
         let data = self.body.supplementary_purchase_data.as_deref();
         let country = data.and_then(|data| data.customer.as_ref()?.address.as_ref()?.country.as_deref());
         let currency = self.request.currency;
-        country
-            .and_then(Market::by_country)
-            .or_else(|| markets().iter().find(|market| market.currency() == currency))
-            .unwrap_or(&markets()[0])
+        // Ours: of the many markets with the euro, the largest.
+        let by_currency = || markets().iter().find(|market| market.currency() == currency && currency != Currency::EUR);
+        let germany = || Market::by_country("DE").expect("Germany is a market");
+        country.and_then(Market::by_country).or_else(by_currency).unwrap_or_else(germany)
     }
 }
 

@@ -620,7 +620,7 @@ impl PaymentTransaction {
     /// [`Refusal::FundingSettled`].
     pub fn fund(&self, now: i64) -> Decided<()> {
         let (mut this, mut happened) = self.at(now);
-        if this.funding != Funding::Pending {
+        if this.funding != Funding::Pending || this.state == State::Closed {
             return Err(Refusal::FundingSettled);
         }
         this.funding = Funding::Funded;
@@ -836,6 +836,8 @@ mod tests {
         assert_eq!((funded.funding, happened.len()), (Funding::Funded, 1));
         assert_eq!(funded.fund(NOW), Err(Refusal::FundingSettled));
         assert_eq!(authorized(1).fund(NOW), Err(Refusal::FundingSettled));
+        // What is closed awaits no money.
+        assert_eq!(pending.void(NOW).unwrap().0.fund(NOW), Err(Refusal::FundingSettled));
     }
 
     #[test]
