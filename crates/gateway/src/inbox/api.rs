@@ -1,11 +1,10 @@
 //! `POST /klarna/webhooks`: takes deliveries of the network.
 
-use std::time::Instant;
-
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
+use kit::clock::Stopwatch;
 use kit::db::Tx;
 use kit::http::{ApiError, PeerAddr};
 use kit::jobs::{self, NewJob};
@@ -49,7 +48,7 @@ pub fn routes() -> OpenApiRouter<Ctx> {
     )
 )]
 async fn receive(State(ctx): State<Ctx>, request: Request) -> Result<StatusCode, ApiError> {
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let (parts, body) = request.into_parts();
     let now = ctx.clock.now();
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -160,9 +159,9 @@ async fn accept(
     raw: Bytes,
     message: Message,
     mut line: Verification,
-    began: Instant,
+    began: Stopwatch,
 ) -> Result<StatusCode, ApiError> {
-    line.duration_us = elapsed_us(began);
+    line.duration_us = began.elapsed_us();
     let account = ctx.config.klarna_account_id.to_string();
     let sealed = ctx.secrets.seal(inbox_jobs::place(&message.event_id), &raw);
     let stored = line.clone();
@@ -201,15 +200,15 @@ async fn accept(
         line.duplicate = true;
         "duplicate".clone_into(&mut line.outcome);
     }
-    line.duration_us = elapsed_us(began);
+    line.duration_us = began.elapsed_us();
     log(&line);
     Ok(StatusCode::OK)
 }
 
-async fn refuse(ctx: &Ctx, refusal: Refusal, mut line: Verification, began: Instant) -> Result<StatusCode, ApiError> {
+async fn refuse(ctx: &Ctx, refusal: Refusal, mut line: Verification, began: Stopwatch) -> Result<StatusCode, ApiError> {
     refusal.outcome.clone_into(&mut line.outcome);
     line.error = Some(refusal.reason.clone());
-    line.duration_us = elapsed_us(began);
+    line.duration_us = began.elapsed_us();
     log(&line);
     // Anybody can send a request here: a flood must not fill the database.
     let level = Level { name: "refused-webhooks", key: "all", quota_per_second: REFUSED_LINES_PER_SECOND };
@@ -242,8 +241,4 @@ fn log(line: &Verification) {
             duration_us = line.duration_us, error = %field(&line.error), "webhook of the network refused"
         );
     }
-}
-
-fn elapsed_us(began: Instant) -> i64 {
-    i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)
 }

@@ -9,6 +9,7 @@ use kit::clock::{DAY_US, HOUR_US, MINUTE_US, SECOND_US};
 use protocol::{SigningSecret, Timestamp, sign};
 use serde_json::{Value, json};
 
+use crate::harness::{self, Klarna, Scene};
 use crate::stage::{self, Answer, Notifications, Stage, eventually};
 
 /// A stage whose subscription exists, and the key that signs.
@@ -126,7 +127,8 @@ async fn what_is_not_signed_by_a_key_of_ours_is_refused_logged_and_not_kept() {
         let other = "krn:partner:global:notification:signing-key:00000000-0000-4000-8000-000000000000";
         let json = ("content-type", "application/json");
         let (key, signature) = ("klarna-signing-key-id", "klarna-signature");
-        let cases: [(&[(&str, &str)], &str, &str); 7] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+        let cases: [Case<'_>; 7] = [
             (&[json, (signature, &good)], "missing_key_id", "Klarna-Signing-Key-Id"),
             (&[json, (key, &it.key_id)], "missing_signature", "Klarna-Signature"),
             (&[json, (key, &it.key_id), (signature, "zz")], "malformed", "Klarna-Signature"),
@@ -221,6 +223,61 @@ async fn a_webhook_without_its_payment_is_tried_for_a_quarter_of_an_hour_and_the
         assert_eq!(inbox::retry_unmatched(&it.stage.ctx, 10).await.unwrap(), 1);
         it.settled("e-1", "UNMATCHED").await;
     }
+}
+
+#[tokio::test]
+async fn a_webhook_that_comes_before_what_it_is_about_is_applied_once_that_is_there_in_any_order_and_once() {
+    for test in stage::databases().await {
+        let (network, url) = Notifications::start().await;
+        let stage = Stage::new(Arc::clone(&test), &url, |_| {});
+        let made = inbox::ensure_subscription(&stage.ctx).await.unwrap();
+        let secret = network.state.lock().unwrap().keys[&made.signing_key_id].clone();
+        let it = Subscribed { stage, network, key_id: made.signing_key_id, secret };
+        let klarna = Klarna::start().await;
+        let stage = harness::stage_on(&test, &klarna);
+        let ada = stage.partner("ADA00001").await;
+        let scene = Scene { stage, klarna, ada, test: Arc::clone(&test) };
+        let (id, _) = scene.waiting(4990).await;
+        // As if the transaction that wrote the payment were still under way.
+        rename_account(&scene.stage, "elsewhere").await;
+        let told = |event_id: &str, kind: &str, payload: Value| {
+            let mut body = envelope(event_id, kind, stage::BEGINNING);
+            body["metadata"]["subject_account_id"] = json!("krn:partner:global:account:test:ADA00001");
+            body["payload"] = payload;
+            body
+        };
+        let earlier = scene.klarna.customer("IN_PROGRESS");
+        let completed = told("e-2", "payment.request.state-change.completed", scene.klarna.customer("COMPLETED"));
+        let in_progress = told("e-1", "payment.request.state-change.in-progress", earlier);
+        for body in [&completed, &in_progress, &completed] {
+            assert_eq!(it.deliver(body).await.status, 200);
+        }
+        let _working = scene.stage.work();
+        eventually("first tries", || async { attempts(&scene.stage).await.filter(|tries| *tries >= 1) }).await;
+        assert_eq!(it.state_of("e-2").await.as_deref(), Some("RECEIVED"));
+        rename_account(&scene.stage, "krn:partner:global:account:test:ADA00001").await;
+        scene.stage.clock.advance(2 * MINUTE_US);
+        it.settled("e-2", "PROCESSED").await;
+        it.settled("e-1", "PROCESSED").await;
+        scene.wait_for(&id, "AUTHORIZED").await;
+        assert_eq!(scene.klarna.transactions().len(), 1);
+        assert_eq!(it.deliver(&completed).await.status, 200);
+        let events = scene.events().await;
+        assert_eq!(events.iter().filter(|kind| *kind == "payment.authorized").count(), 1, "{events:?}");
+    }
+}
+
+/// Hides a Partner from the network's events, or brings it back.
+async fn rename_account(stage: &Stage, account: &'static str) {
+    let renamed: Result<u64, kit::db::DbError> = stage
+        .db()
+        .write(move |tx| {
+            Box::pin(
+                async move { tx.execute("update partners set klarna_account_id = $1", kit::params![account]).await },
+            )
+        })
+        .await;
+    assert_eq!(renamed.unwrap(), 1);
 }
 
 /// How often the one job of the inbox has run.
