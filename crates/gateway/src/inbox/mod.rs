@@ -1,7 +1,7 @@
 //! Klarna's webhooks: verified, deduplicated, kept, applied.
 //!
-//! [`api`] takes a delivery: signature over the raw bytes, age, shape; then the message (sealed: it holds session tokens), the job
-//! that applies it and the line of the verification log are one transaction, and only after that Klarna hears 200. [`jobs`] applies
+//! `api` takes a delivery: signature over the raw bytes, age, shape; then the message (sealed: it holds session tokens), the job
+//! that applies it and the line of the verification log are one transaction, and only after that Klarna hears 200. `jobs` applies
 //! it to the payment it is about. Neither order nor number of deliveries matters: a second one changes nothing, and the decision
 //! functions look at the payment's state. A webhook that overtakes the answer to the call that caused it finds no payment yet, is
 //! tried again for a quarter of an hour, and is then kept as unmatched.

@@ -1,7 +1,7 @@
 //! The OpenAPI document at `/openapi.json`, and its page at `/docs`.
 //!
 //! Both are made from [`crate::api`], the same value that the router is made from: an operation cannot be served without being
-//! described. [`document`] adds what is the same everywhere (security, idempotency, errors); [`pages`] renders the result.
+//! described. [`document`] adds what is the same everywhere (security, idempotency, errors); `pages` renders the result.
 
 pub mod document;
 mod guide;
