@@ -47,7 +47,10 @@ impl Handler for Sweep {
                 // A full batch means that there may be more.
                 Ok(true) => Outcome::RetryAt(ctx.clock.now(), "more is due".to_owned()),
                 Ok(false) => Outcome::RetryAt(ctx.clock.now() + ROUND_US, "waiting for the next round".to_owned()),
-                Err(error) => Outcome::RetryAt(ctx.clock.now() + ROUND_US, error.to_string()),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "passing time over payments");
+                    Outcome::RetryAt(ctx.clock.now() + ROUND_US, error.to_string())
+                }
             }
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::{HeaderMap, Method};
-use kit::clock::{HOUR_US, MINUTE_US};
+use kit::clock::{HOUR_US, MINUTE_US, SECOND_US};
 use kit::db::UnitFuture;
 use kit::http::ApiError;
 use network::tokens::{self, Spending};
@@ -11,7 +11,7 @@ use network::{accounts, payments};
 use protocol::{Currency, PartnerAccountId};
 use serde_json::{Value, json};
 
-use crate::harness::{End, ends};
+use crate::harness::{self, End, Wishes, ends, places};
 use crate::payments_steps::*;
 
 const SESSION: &str = "klarna-network-session-token";
@@ -374,5 +374,51 @@ async fn an_express_test_token_pays_any_amount_once_and_the_others_recognise() {
             &["Klarna-Network-Session-Token"],
         );
         names(&make("KLARNA_TELEPATHY").await, &["customer_journey"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pending_persona_is_waited_for_and_then_decides() {
+    for end in ends().await {
+        let token = end.credentials.partner.customer_token.clone().unwrap();
+        for (email, result) in
+            [("customer+pend-accept-20@email.us", "APPROVED"), ("customer+pend-reject-20@email.us", "DECLINED")]
+        {
+            let mut body = authorization(&end, email);
+            body["supplementary_purchase_data"]["customer"] = json!({"email": email});
+            let headers = [("klarna-customer-token", token.as_str())];
+            let call = authorize(&end, &headers, &body);
+            tokio::pin!(call);
+            let begun = end.ctx.clock.now();
+            let answer = loop {
+                tokio::select! {
+                    answer = &mut call => break answer,
+                    () = tokio::time::sleep(std::time::Duration::from_millis(20)) => end.ctx.clock.advance(SECOND_US),
+                }
+            };
+            assert_eq!(payment(&answer.expect(200)).0, result);
+            assert!(end.ctx.clock.now() - begun >= 20 * SECOND_US);
+        }
+        assert_eq!(told(&end).await, ["transaction.state-change.authorized"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_and_addresses_outlive_a_restart() {
+    for place in places().await {
+        let end = harness::start(&place, Wishes::default()).await;
+        let granted = session_token(&completed(&end).await);
+        let open = post(&end, "/requests", &request_body(&end)).await.expect(201);
+        let base = end.base.clone();
+        end.stop().await;
+        let end = harness::start(&place, Wishes::default()).await;
+        authorize(&end, &[(SESSION, &granted)], &authorization(&end, "TX-1")).await.expect(200);
+        let url = open["payment_request_url"].as_str().unwrap().replace(&base, &end.base);
+        let request =
+            get(&end, &format!("/requests/{}", open["payment_request_id"].as_str().unwrap())).await.expect(200);
+        assert_eq!(request["payment_request_url"], url);
+        let token = session_token(&complete(&end, &request).await);
+        authorize(&end, &[(SESSION, &token)], &authorization(&end, "TX-2")).await.expect(200);
+        end.stop().await;
     }
 }

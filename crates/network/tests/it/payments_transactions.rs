@@ -316,3 +316,82 @@ async fn a_lost_dispute_is_charged_back() {
         assert_eq!(events(&end).await.pop().unwrap().1["chargeback_amount"], 600);
     }
 }
+
+/// Numbers that look random and repeat from a seed, which a failure names.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sequence_of_calls_parts_the_books_from_the_events() {
+    for end in ends().await {
+        for seed in [1, 7, 42, 2026] {
+            let mut dice = Dice(seed);
+            let reference = format!("TX-{seed}");
+            let id = id(&transaction(&end, &reference).await);
+            let path = format!("/transactions/{id}");
+            let mut answers = Vec::new();
+            for _ in 0..25 {
+                let amount = dice.roll(2500) + 1;
+                let lines = json!([{"name": "x", "quantity": 1, "total_amount": amount}]);
+                let capture = dice.roll(3) + 1;
+                let (method, tail, body) = match dice.roll(9) {
+                    0..=2 => (Method::POST, format!("{path}/capture"), json!({"capture_amount": amount})),
+                    3..=4 => {
+                        (Method::POST, format!("{path}/refund"), json!({"refund_amount": amount, "line_items": lines}))
+                    }
+                    5 => (
+                        Method::POST,
+                        format!("/captures/{id}:capture:{capture}/refund"),
+                        json!({"refund_amount": amount}),
+                    ),
+                    6 => (Method::PATCH, path.clone(), json!({"amount": amount * 4})),
+                    7 => (Method::POST, format!("{path}/authorize"), json!({"extension_days": 1})),
+                    _ if dice.roll(4) == 0 => (Method::POST, format!("{path}/void"), json!({})),
+                    _ => {
+                        end.ctx.clock.advance(i64::try_from(dice.roll(10)).unwrap() * DAY_US);
+                        continue;
+                    }
+                };
+                let answer = end.ap(method, &at(&end, &tail), Some(&body)).await;
+                assert!([200, 201, 403, 404].contains(&answer.status), "seed {seed}: {}", answer.text);
+                answers.push(answer);
+            }
+            let whole = get(&end, &path).await.expect(200);
+            let of = |name: &str| whole[name].as_i64().unwrap();
+            let sum = |list: &str, name: &str| -> i64 {
+                whole[list].as_array().unwrap().iter().map(|part| part[name].as_i64().unwrap()).sum()
+            };
+            assert_eq!(
+                of("amount"),
+                of("captured_amount") + of("voided_amount") + of("remaining_amount"),
+                "seed {seed}"
+            );
+            assert_eq!(of("captured_amount"), sum("payment_captures", "capture_amount"), "seed {seed}");
+            assert_eq!(of("refunded_amount"), sum("payment_captures", "refunded_amount"), "seed {seed}");
+            assert_eq!(of("refunded_amount"), sum("payment_refunds", "refund_amount"), "seed {seed}");
+            assert!(of("refunded_amount") <= of("captured_amount"), "seed {seed}");
+
+            // The events tell the same story: each part once, each change of state once and without a gap.
+            let about: Vec<_> =
+                events(&end).await.into_iter().filter(|(_, payload)| payload["payment_transaction_id"] == id).collect();
+            let told = |kind: &str, name: &str| -> i64 {
+                let of_kind = about.iter().filter(|(told, _)| told == kind);
+                of_kind.map(|(_, payload)| payload[name].as_i64().unwrap()).sum()
+            };
+            assert_eq!(told("transaction.captured", "capture_amount"), of("captured_amount"), "seed {seed}");
+            assert_eq!(told("transaction.refunded", "refund_amount"), of("refunded_amount"), "seed {seed}");
+            let mut state = Value::Null;
+            for (_, payload) in about.iter().filter(|(kind, _)| kind.starts_with("transaction.state-change")) {
+                assert_eq!(payload["previous_state"], state, "seed {seed}");
+                state = payload["state"].clone();
+            }
+            assert_eq!(state, whole["state"], "seed {seed}");
+        }
+    }
+}
