@@ -106,6 +106,11 @@ impl Clock {
     }
 }
 
+/// Now on the process's monotonic clock: for deadlines and pauses towards other systems, which no moved clock may stretch.
+pub fn monotonic() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Measures how long something took; for logs and metrics, never for decisions.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(std::time::Instant);

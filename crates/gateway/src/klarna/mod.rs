@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use kit::clock::monotonic;
 use kit::outbound::ClientError;
 use kit::random::Random;
 use protocol::{ErrorCode, ErrorObject, IntegrationMetadata, header};
@@ -291,7 +292,7 @@ impl Client {
 
     /// Whether calls would go out now. While they would not, new work is better refused than begun.
     pub fn is_available(&self) -> bool {
-        !self.breaker.is_open(Instant::now())
+        !self.breaker.is_open(monotonic())
     }
 
     /// Makes the call; see the module for what comes back.
@@ -299,7 +300,7 @@ impl Client {
     /// # Errors
     /// [`CallError`].
     pub async fn send(&self, operation: &Operation) -> Result<Answer, CallError> {
-        let began = Instant::now();
+        let began = monotonic();
         let outcome = self.send_until(operation, began).await;
         let label = outcome.as_ref().map_or_else(CallError::label, |_| "answered");
         metrics::counter!("klarna_calls_total", "operation" => operation.name, "outcome" => label).increment(1);
@@ -317,7 +318,7 @@ impl Client {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let now = Instant::now();
+            let now = monotonic();
             let left = deadline.saturating_duration_since(now);
             let turn = self.throttle.reserve(operation.name, &operation.account, now, left);
             let (trouble, pause) = match turn {
@@ -327,7 +328,7 @@ impl Client {
                     if !wait.is_zero() {
                         tokio::time::sleep(wait).await;
                     }
-                    let left = deadline.saturating_duration_since(Instant::now());
+                    let left = deadline.saturating_duration_since(monotonic());
                     match self.attempt(operation, &url, &headers, left, doubtful, attempt).await {
                         Attempt::Answered(answer) => return Ok(answer),
                         Attempt::Refused(refusal) => return Err(CallError::Refused(refusal)),
@@ -341,7 +342,7 @@ impl Client {
                 }
             };
             let pause = pause.unwrap_or_default().max(self.jittered(attempt));
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(monotonic());
             if attempt >= self.limits.attempts_max || pause >= left || !operation.may_repeat() {
                 return Err(ended(trouble, doubtful));
             }
@@ -358,7 +359,7 @@ impl Client {
         doubtful: bool,
         number: u32,
     ) -> Attempt {
-        let began = Instant::now();
+        let began = monotonic();
         let timeout = left.min(self.limits.attempt_timeout);
         let mut request = self.http.request(operation.method.clone(), url.clone()).headers(headers.clone());
         request = request.timeout(timeout);
@@ -401,7 +402,7 @@ impl Client {
                 self.judge(operation, status, &headers, body, correlation_id, doubtful)
             }
             Err(error) => {
-                if self.breaker.failed(Instant::now()) {
+                if self.breaker.failed(monotonic()) {
                     tracing::error!("too many calls to the network failed in a row: pausing");
                 }
                 metrics::counter!("klarna_attempts_total", "operation" => operation.name, "status" => "none")
@@ -435,7 +436,7 @@ impl Client {
         correlation_id: Option<String>,
         doubtful: bool,
     ) -> Attempt {
-        let now = Instant::now();
+        let now = monotonic();
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let quota = Quota::read(
             text(header::X_RATELIMIT_LIMIT),

@@ -210,11 +210,11 @@ async fn list_payments(
     let mut query = Query::parse(query.as_deref());
     let (size, cursor) = (query.size(), query.cursor());
     let filter = filter(&mut query);
-    if let Cursor::After(id) | Cursor::Before(id) = &cursor {
-        if !id.starts_with("pay_") {
-            let name = if matches!(cursor, Cursor::After(_)) { "starting_after" } else { "ending_before" };
-            query.fault(name, "must be the id of a payment");
-        }
+    let foreign = |id: &String| !id.starts_with("pay_");
+    match &cursor {
+        Cursor::After(id) if foreign(id) => query.fault("starting_after", "must be the id of a payment"),
+        Cursor::Before(id) if foreign(id) => query.fault("ending_before", "must be the id of a payment"),
+        Cursor::After(_) | Cursor::Before(_) | Cursor::Start => {}
     }
     query.finish()?;
     let (partner_id, at) = (caller.partner_id, cursor.clone());

@@ -39,9 +39,15 @@ enum Begun {
 /// What follows from a decision on a payment.
 enum Next {
     /// Klarna is asked.
-    Call(Intent),
+    Call(Box<Intent>),
     /// Nobody need be asked.
     AtOnce(Changes),
+}
+
+impl Next {
+    fn call(intent: Intent) -> Self {
+        Self::Call(Box::new(intent))
+    }
 }
 
 /// `POST /v1/payments`.
@@ -142,7 +148,7 @@ pub(super) async fn capture(
         let transaction = transaction_id(&change.payment)?;
         let path = ["payment", "transactions", transaction, "capture"];
         let step = Step::Capture { id, release: asked.release_remaining };
-        Ok(Next::Call(Intent::new(caller, &change.payment.payment_id, step, &path, Some(&body))))
+        Ok(Next::call(Intent::new(caller, &change.payment.payment_id, step, &path, Some(&body))))
     })
     .await
 }
@@ -183,7 +189,7 @@ pub(super) async fn refund(
             Some(capture) => vec!["payment", "captures", capture, "refund"],
             None => vec!["payment", "transactions", transaction, "refund"],
         };
-        Ok(Next::Call(Intent::new(caller, &change.payment.payment_id, Step::Refund { id }, &path, Some(&body))))
+        Ok(Next::call(Intent::new(caller, &change.payment.payment_id, Step::Refund { id }, &path, Some(&body))))
     })
     .await
 }
@@ -202,7 +208,7 @@ pub(super) async fn void(
         change.begin(operation(&id, OperationKind::Void, amount, None), None, now);
         let transaction = transaction_id(&change.payment)?;
         let path = ["payment", "transactions", transaction, "void"];
-        Ok(Next::Call(Intent::new(caller, &change.payment.payment_id, Step::Void { id }, &path, Some(&json!({})))))
+        Ok(Next::call(Intent::new(caller, &change.payment.payment_id, Step::Void { id }, &path, Some(&json!({})))))
     })
     .await
 }
@@ -220,7 +226,7 @@ pub(super) async fn cancel(
         change.begin(operation(&id, OperationKind::Cancel, 0, None), None, now);
         let request = change.payment.klarna_request_id.as_deref().ok_or_else(|| forbidden(Forbidden::Busy))?;
         let path = ["payment", "requests", request];
-        Ok(Next::Call(Intent::new(caller, &change.payment.payment_id, Step::Cancel { id }, &path, None)))
+        Ok(Next::call(Intent::new(caller, &change.payment.payment_id, Step::Cancel { id }, &path, None)))
     })
     .await
 }
@@ -259,7 +265,7 @@ pub(super) async fn update(
         };
         let changes = changes(&asked, before_authorization);
         let step = Step::Update { id, changes };
-        Ok(Next::Call(Intent::new(caller, &change.payment.payment_id, step, &resource, Some(&Value::Object(body)))))
+        Ok(Next::call(Intent::new(caller, &change.payment.payment_id, step, &resource, Some(&Value::Object(body)))))
     })
     .await
 }
@@ -306,7 +312,7 @@ where
                             intent.answer_to = Some(answer_to(once));
                             change.write(tx, &ctx, now).await?;
                             intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
-                            Ok(Begun::Call(Box::new(intent), Box::new(change.payment)))
+                            Ok(Begun::Call(intent, Box::new(change.payment)))
                         }
                         Next::AtOnce(changes) => {
                             change.change_at_once(tx, &changes).await?;

@@ -212,10 +212,9 @@ impl CreatePayment {
                 faults.push(FieldFault::new("return_url", format!("is required with {name}")));
             }
         }
-        if let Some(expiry) = body.get("interaction_expiry").filter(|expiry| expiry.is_object()) {
-            if present(expiry, "duration") && present(expiry, "timestamp") {
-                faults.push(FieldFault::new("interaction_expiry", "must have duration or timestamp, not both"));
-            }
+        let both = |expiry: &Value| present(expiry, "duration") && present(expiry, "timestamp");
+        if body.get("interaction_expiry").is_some_and(both) {
+            faults.push(FieldFault::new("interaction_expiry", "must have duration or timestamp, not both"));
         }
         let amount = body.get("amount").and_then(Value::as_i64).filter(|amount| *amount > 0);
         if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body, amount)) {

@@ -22,6 +22,9 @@ const WATCHED_AT_ONCE: i64 = 200;
 /// Klarna remembers an idempotency key for 24 hours (RULINGS §2); after that the same call might be a second one.
 const REPEATABLE_US: i64 = 23 * HOUR_US;
 
+/// Runs of a job, which the backoff spreads over more than the 59 s after which Klarna gives a call up (fact sheet 01 §7).
+const CONFLICTS_WAITED_OUT: i64 = 5;
+
 const BACKOFF: Backoff = Backoff { first_us: 5 * SECOND_US, max_us: 10 * MINUTE_US, attempts_max: None };
 
 /// Adds the handlers.
@@ -66,7 +69,9 @@ impl Handler for RepeatCall {
                     "Klarna has forgotten the idempotency key: look the payment up by hand".to_owned(),
                 );
             }
-            match settle::carry_out(&self.ctx, intent, None, true).await {
+            // A conflict means at first that the call still runs at Klarna, which gives up after a minute; later it is an answer.
+            let may_still_run = job.attempts <= CONFLICTS_WAITED_OUT;
+            match settle::carry_out(&self.ctx, intent, None, may_still_run).await {
                 Ok(Settled::Answered(_)) => Outcome::Done,
                 Ok(Settled::Outstanding) => Outcome::Retry("the outcome is still open".to_owned()),
                 Err(error) => Outcome::Retry(format!("the outcome could not be written: {}", error.error_code)),

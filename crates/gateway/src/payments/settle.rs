@@ -227,6 +227,12 @@ impl Change {
             (_, Verdict::Approved { transaction, response_data }) => {
                 self.take_response_data(response_data.as_ref());
                 self.take_transaction(transaction, now);
+                if !self.payment.books.told.authorized {
+                    tracing::error!(
+                        payment.id = %self.payment.payment_id, state = %self.payment.books.state,
+                        "Klarna authorized a payment that had ended here: void it by hand"
+                    );
+                }
             }
             (_, Verdict::Declined { reason }) => {
                 if self.take(Event::Declined) {
@@ -447,7 +453,7 @@ impl Change {
             store::put_operation(tx, &partner_id, &payment_id, record).await?;
         }
         if self.payment.books.state != self.before {
-            tracing::info!(
+            tracing::debug!(
                 payment.id = %payment_id, from = %self.before, to = %self.payment.books.state,
                 "payment {payment_id} is {}", self.payment.books.state
             );

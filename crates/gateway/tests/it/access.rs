@@ -14,7 +14,7 @@ async fn every_operation_of_partners_asks_for_a_key() {
         let mut asked = 0;
         for (path, item) in described["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys().filter(|_| path.starts_with("/v1/")) {
-                let path = path.replace('{', "").replace('}', "");
+                let path = path.replace(['{', '}'], "");
                 for key in [None, Some("Bearer "), Some("Basic abc"), Some("Bearer kontor_sk_aaaaaaaaaaaaaaaa_x")] {
                     let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(&path);
                     if let Some(key) = key {

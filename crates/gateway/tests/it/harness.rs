@@ -88,11 +88,6 @@ impl Klarna {
         self.inner.lock().unwrap().transactions.values().cloned().collect()
     }
 
-    /// The only Payment Request there is.
-    pub fn request(&self) -> Value {
-        self.inner.lock().unwrap().requests.values().next().unwrap().clone()
-    }
-
     /// Moves the only Payment Request on, as a customer would.
     pub fn customer(&self, state: &str) -> Value {
         let mut inner = self.inner.lock().unwrap();
