@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use kit::outbound::{UpstreamConfig, upstream_client};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,26 +24,42 @@ pub struct Gateway {
 /// What the shop reads of a payment.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Payment {
-    #[serde(alias = "id")]
-    pub payment_id: String,
+    pub id: String,
     pub state: String,
     /// Minor units, as all amounts here.
     pub amount: i64,
     pub currency: String,
     pub reference: Option<String>,
-    #[serde(default)]
     pub captured_amount: i64,
-    #[serde(default)]
     pub refunded_amount: i64,
-    #[serde(default)]
     pub voided_amount: i64,
-    #[serde(default)]
     pub remaining_amount: i64,
     pub next_action: Option<NextAction>,
-    /// Klarna's id, once there is one.
-    pub payment_transaction_id: Option<String>,
+    pub decline_reason: Option<String>,
+    /// Why Klarna refused the call itself.
+    pub failure: Option<FailureOfCall>,
     #[serde(default)]
-    pub state_reason: Option<String>,
+    pub klarna: KlarnaIds,
+}
+
+/// Klarna's names for it, once there are any.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct KlarnaIds {
+    pub payment_transaction_id: Option<String>,
+}
+
+/// What Klarna said.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FailureOfCall {
+    pub error_message: String,
+}
+
+/// How far a capture, refund or void is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Done,
+    /// Accepted; Klarna's answer is outstanding.
+    Pending,
 }
 
 /// Where the shopper goes next.
@@ -54,12 +71,10 @@ pub struct NextAction {
 /// One thing that happened.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Event {
-    pub id: String,
     #[serde(rename = "type")]
     pub event_type: String,
+    /// RFC 3339, UTC.
     pub created_at: String,
-    #[serde(default)]
-    pub data: Value,
 }
 
 #[derive(Deserialize)]
@@ -145,9 +160,16 @@ impl Gateway {
     ///
     /// # Errors
     /// See [`GatewayError`].
-    pub async fn act(&self, id: &str, action: &str, body: &Value, idempotency_key: &str) -> Result<(), GatewayError> {
+    pub async fn act(
+        &self,
+        id: &str,
+        action: &str,
+        body: &Value,
+        idempotency_key: &str,
+    ) -> Result<Progress, GatewayError> {
         let path = ["v1", "payments", id, action];
-        self.call::<Value>(Method::POST, &path, &[], Some((body, idempotency_key))).await.map(drop)
+        let (status, _): (_, Value) = self.exchange(Method::POST, &path, &[], Some((body, idempotency_key))).await?;
+        Ok(if status == StatusCode::ACCEPTED { Progress::Pending } else { Progress::Done })
     }
 
     async fn call<T: serde::de::DeserializeOwned>(
@@ -157,6 +179,16 @@ impl Gateway {
         query: &[(&str, &str)],
         body: Option<(&Value, &str)>,
     ) -> Result<T, GatewayError> {
+        self.exchange(method, path, query, body).await.map(|(_, answer)| answer)
+    }
+
+    async fn exchange<T: serde::de::DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<(&Value, &str)>,
+    ) -> Result<(StatusCode, T), GatewayError> {
         let unreachable = |error: reqwest::Error| GatewayError::Unreachable(error.into());
         let mut url = self.base.clone();
         // Each part is escaped: an id from a url cannot climb out of its place.
@@ -172,7 +204,8 @@ impl Gateway {
         let status = response.status();
         let bytes = response.bytes().await.map_err(unreachable)?;
         if status.is_success() {
-            return serde_json::from_slice(&bytes).map_err(|error| GatewayError::Unreachable(error.into()));
+            let answer = serde_json::from_slice(&bytes).map_err(|error| GatewayError::Unreachable(error.into()))?;
+            return Ok((status, answer));
         }
         let Ok(error) = serde_json::from_slice::<ErrorBody>(&bytes) else {
             return Err(GatewayError::Unreachable(

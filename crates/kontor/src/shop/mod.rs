@@ -26,7 +26,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
-use gateway::{Gateway, GatewayError, Payment};
+use gateway::{Gateway, GatewayError, Payment, Progress};
 use goods::Basket;
 use pages::{Failure, Fault, Links, OrderPage, Remark};
 
@@ -114,6 +114,7 @@ async fn order(State(shop): State<Arc<Shop>>, Query(query): Query<Fields>) -> Re
         "captures" => Some("Captured."),
         "refunds" => Some("Refunded."),
         "void" => Some("Voided."),
+        "pending" => Some("Sent to Klarna, whose answer is still outstanding. Load this page again in a moment."),
         _ => None,
     });
     shop.order_page(payment_id, StatusCode::OK, Remark { done, ..Remark::default() }).await
@@ -151,8 +152,11 @@ async fn desk(
         };
         body = json!({ "amount": amount.minor });
     }
-    match shop.gateway.act(&payment.payment_id, &action, &body, key).await {
-        Ok(()) => Redirect::to(&order_link(&payment, Some(&action))).into_response(),
+    match shop.gateway.act(&payment.id, &action, &body, key).await {
+        Ok(progress) => {
+            let did = if progress == Progress::Done { action.as_str() } else { "pending" };
+            Redirect::to(&order_link(&payment, Some(did))).into_response()
+        }
         Err(error) => {
             warn(&error, "working at the desk");
             let again = "Look at the amounts first; then you may press the button again.";
@@ -197,7 +201,7 @@ impl Shop {
 
 fn order_link(payment: &Payment, did: Option<&str>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("payment_id", &payment.payment_id);
+    query.append_pair("payment_id", &payment.id);
     if let Some(did) = did {
         query.append_pair("did", did);
     }

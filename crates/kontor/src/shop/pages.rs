@@ -250,12 +250,7 @@ fn standing(state: &str) -> Standing {
             ("ended", "Voided", "Your order was called off", "The authorization was given up; nothing was charged.")
         }
         "CLOSED" => ("ended", "Closed", "This order is closed", "Nothing further can happen to its payment."),
-        "FAILED" => (
-            "refused",
-            "Failed",
-            "The payment could not be made",
-            "Nothing was charged. The reason is in the timeline.",
-        ),
+        "FAILED" => ("refused", "Failed", "The payment could not be made", "Nothing was charged."),
         _ => (
             "waiting",
             "Unknown",
@@ -293,6 +288,12 @@ impl OrderPage<'_> {
                             } @else {
                                 p.lead { (standing.text) }
                             }
+                            @if let Some(reason) = &payment.decline_reason {
+                                p.muted { "Reason: " code { (reason) } }
+                            }
+                            @if let Some(failure) = &payment.failure {
+                                p.muted { "Klarna said: " (failure.error_message) }
+                            }
                             @if let Some(url) = action.filter(|_| payment.state == "REQUIRES_CUSTOMER_ACTION") {
                                 p { a.button.primary id="resume" data-testid="resume" href=(url) { "Go on with the payment" } }
                             }
@@ -303,8 +304,8 @@ impl OrderPage<'_> {
                                 div { dt { "Order" } dd data-testid="reference" { (reference) } }
                             }
                             div { dt { "Amount" } dd data-testid="amount" data-minor=(payment.amount) data-currency=(payment.currency) { (self.money(payment.amount)) } }
-                            div { dt { "Payment" } dd { span.id data-testid="payment-id" { (payment.payment_id) } } }
-                            @if let Some(transaction) = &payment.payment_transaction_id {
+                            div { dt { "Payment" } dd { span.id data-testid="payment-id" { (payment.id) } } }
+                            @if let Some(transaction) = &payment.klarna.payment_transaction_id {
                                 div { dt { "Klarna's transaction" } dd { span.id data-testid="transaction-id" { (transaction) } } }
                             }
                         }
@@ -366,7 +367,7 @@ impl OrderPage<'_> {
                 @if can_capture {
                     details id="void-more" {
                         summary { "Void what is left" }
-                        form.stack.tight method="post" action={ "/order/" (payment.payment_id) "/void" } id="void-form" {
+                        form.stack.tight method="post" action={ "/order/" (payment.id) "/void" } id="void-form" {
                             input type="hidden" name="key" value={ (self.key) "-v" };
                             p.small { "Gives up " (self.money(payment.remaining_amount)) " for good. What is captured stays." }
                             button.button.danger.full type="submit" id="void" data-testid="void" { "Void " (self.money(payment.remaining_amount)) }
@@ -392,7 +393,7 @@ impl OrderPage<'_> {
         let (help, error) = (format!("{field}-help"), format!("{field}-error"));
         let described = if fault.is_some() { format!("{error} {help}") } else { help.clone() };
         html! {
-            form.field method="post" action={ "/order/" (self.payment.payment_id) "/" (action) } id={ (field) "-form" } novalidate {
+            form.field method="post" action={ "/order/" (self.payment.id) "/" (action) } id={ (field) "-form" } novalidate {
                 input type="hidden" name="key" value={ (self.key) "-" (&field[..1]) };
                 label for=(field) { (verb) }
                 @if let Some(fault) = fault { p.error id=(error) { (fault.reason) } }

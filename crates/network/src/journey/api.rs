@@ -45,7 +45,7 @@ type Sent = Result<Form<Fields>, FormRejection>;
 
 /// The pages, for each region.
 pub fn routes() -> Router<Ctx> {
-    let mut router = Router::new().merge(kit::web::routes());
+    let mut router = Router::new().merge(kit::web::routes()).route("/", get(front));
     for region in ["eu", "na", "oc"] {
         let one = Router::new()
             .route("/start", get(start))
@@ -62,6 +62,10 @@ pub fn routes() -> Router<Ctx> {
         router = router.nest(&format!("/{region}/requests/{{uuid}}"), one);
     }
     router
+}
+
+async fn front() -> Response {
+    secured(pages::front().into_response(), None)
 }
 
 /// Who asks, for which request, in which language.

@@ -451,6 +451,36 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// The network end's front door, for whoever types its address: what this is, and who the test shoppers are.
+pub fn front() -> Markup {
+    let rows = [
+        ("customer@email.de", "approved"),
+        ("customer+denied@email.de", "declined"),
+        ("customer+new_user@email.de", "approved, a first-time shopper"),
+        ("customer+pend-accept-05@email.us", "approved after five seconds"),
+        ("customer+pend-reject-05@email.us", "declined after five seconds"),
+    ];
+    let body = html! {
+        h1 { "The network's end" }
+        p.lead { "This server plays the Klarna Network: its APIs, its webhooks and its purchase journey. Nothing here moves real money." }
+        p {
+            "Shoppers come here from a Partner's checkout, at an address that belongs to one payment. Programs call the API with "
+            "a key of the credentials file, as in " code { "GET /v2/notification/webhooks" } "."
+        }
+        section.stack aria-labelledby="shoppers" {
+            h2 id="shoppers" { "Test shoppers" }
+            p { "Any six digits are a right one-time code, but 999999 is wrong. Anybody who is not listed is approved. The ending of the address is the shopper's country." }
+            div.table tabindex="0" role="region" aria-labelledby="shoppers" {
+                table {
+                    thead { tr { th scope="col" { "E-mail" } th scope="col" { "Verdict" } } }
+                    tbody { @for (email, verdict) in rows { tr { td { code { (email) } } td { (verdict) } } } }
+                }
+            }
+        }
+    };
+    document(Language::English, "The network's end", None, body)
+}
+
 /// A page that belongs to no visit: an unknown link, a lost session, a form from elsewhere.
 pub fn lost(language: Language, lost: Lost, resume: Option<&str>) -> Markup {
     let words = language.words();
