@@ -16,6 +16,6 @@ mod transactions;
 pub mod verdict;
 
 pub use api::routes;
-pub use requests::{CustomerStep, Identity, JourneyRequest, StoredRequest, customer_step};
+pub use requests::{CustomerStep, Identity, JourneyRequest, customer_step};
 pub use return_url::return_location;
 pub use transactions::{ListedRow, charge_back, fund, list};

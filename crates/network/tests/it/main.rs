@@ -8,6 +8,7 @@ mod harness;
 mod journey;
 mod notifications;
 mod payments_authorize;
+mod payments_books;
 mod payments_requests;
 mod payments_steps;
 mod payments_transactions;
