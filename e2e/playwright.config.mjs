@@ -1,0 +1,51 @@
+// How the browser tests run. `cargo xtask test` sets everything up; by hand:
+// KONTOR_TEST_BINARY=target/debug/kontor KONTOR_TEST_CHROMIUM=/usr/bin/chromium npx playwright test
+
+import { fileURLToPath } from "node:url";
+
+import { defineConfig } from "@playwright/test";
+
+const target = fileURLToPath(new URL("../target/e2e/", import.meta.url));
+
+export default defineConfig({
+  testDir: "tests",
+  outputDir: `${target}results`,
+  globalSetup: "./demo.mjs",
+  reporter: [["list"], ["./summary.mjs"]],
+  fullyParallel: true,
+  // One demo and two browsers: more would only wait for each other on a small machine.
+  workers: 2,
+  // A failure that goes away when looked at again is a failure.
+  retries: 0,
+  forbidOnly: Boolean(process.env.CI),
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  use: {
+    browserName: "chromium",
+    headless: true,
+    locale: "en-GB",
+    timezoneId: "UTC",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath: process.env.KONTOR_TEST_CHROMIUM || undefined,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+  projects: [
+    { name: "desktop", use: { viewport: { width: 1280, height: 800 } } },
+    {
+      name: "phone",
+      use: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+      // Colours are the same on both; what axe finds by the layout, it finds in the light.
+      grepInvert: /in dark colours/,
+    },
+  ],
+});
