@@ -10,6 +10,10 @@ use super::goods::{Basket, PLACES, PRODUCTS, Product, QUANTITY_MAX, written};
 /// The shop's name.
 pub const NAME: &str = "Tallow & Tern";
 
+/// The shop's mark, small: browsers ask for it, and find it in the page.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Cpath d='M2 8c4-1 7 0 9 \
+    4 2-5 6-7 11-7-4 2-7 5-8 10l-3 2-2-3C8 11 5 9 2 8z' fill='%231f6f63'/%3E%3C/svg%3E";
+
 /// Where the shop's links to the machinery lead.
 #[derive(Clone, Debug)]
 pub struct Links {
@@ -61,6 +65,9 @@ pub fn catalogue(basket: &Basket, order: &str, email: &str, failure: Option<&Fai
                         p.muted { "A demonstration shop. Fill the basket and pay: everything behind the button is real, but the money." }
                     }
                     (place_switch(basket))
+                    @if !basket.is_empty() {
+                        a.button.full.to-basket id="to-basket" href="#basket" { "To the basket: " (written(basket.total())) }
+                    }
                 }
                 div.sides {
                     ul.shelf aria-label="Products" {
@@ -508,12 +515,13 @@ fn document(title: &str, refresh_s: Option<u32>, links: &Links, body: Markup) ->
                 meta name="color-scheme" content="light dark";
                 @if let Some(seconds) = refresh_s { meta http-equiv="refresh" content=(seconds); }
                 title { (title) " · " (NAME) }
+                link rel="icon" href=(ICON);
                 link rel="stylesheet" href=(web::STYLESHEET.href);
                 script type="module" src=(web::THEME.href) blocking="render" {}
             }
             body.shop {
                 a.skip-link href="#main" { "Skip to content" }
-                div.band { p { "Demonstration shop: nothing is for sale, no real money" } }
+                aside.band aria-label="Demonstration" { p { "Demonstration shop: nothing is for sale, no real money" } }
                 header.site-header {
                     a.brand href="/" { (tern()) (NAME) }
                     nav aria-label="Behind the shop" {

@@ -13,6 +13,10 @@ use super::purchase::Purchase;
 use super::visit::Step;
 use super::words::{Words, fill};
 
+/// Our mark, small: browsers ask for it, and find it in the page.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect x='2' y='2' \
+    width='20' height='20' rx='3' fill='%231f6f63'/%3E%3Cpath d='M9 22V11a3 3 0 0 1 6 0v11z' fill='%23fff'/%3E%3C/svg%3E";
+
 /// What every page of a visit stands on.
 pub struct Frame<'a> {
     pub language: Language,
@@ -336,14 +340,17 @@ impl<'a> Frame<'a> {
             div.card.lifted {
                 h1 { (words.review_title) }
                 dl.stack {
-                    div.row.spread {
-                        div { dt.small.muted { (words.review_you) } dd { (contact.masked()) } }
-                        (change(Step::Contact, words.review_you))
+                    div {
+                        dt.small.muted { (words.review_you) }
+                        dd.row.spread { span { (contact.masked()) } (change(Step::Contact, words.review_you)) }
                     }
                     @if let (Some(amount), Some(plan)) = (purchase.amount, plan) {
-                        div.row.spread {
-                            div { dt.small.muted { (words.review_plan) } dd data-testid="chosen-plan" data-plan=(plan.code()) { (self.plan_name(plan)) } }
-                            (change(Step::Plan, words.review_plan))
+                        div {
+                            dt.small.muted { (words.review_plan) }
+                            dd.row.spread data-testid="chosen-plan" data-plan=(plan.code()) {
+                                span { (self.plan_name(plan)) }
+                                (change(Step::Plan, words.review_plan))
+                            }
                         }
                         div {
                             dt.small.muted { (words.review_schedule) }
@@ -467,7 +474,7 @@ pub fn front() -> Markup {
             "Shoppers come here from a Partner's checkout, at an address that belongs to one payment. Programs call the API with "
             "a key of the credentials file, as in " code { "GET /v2/notification/webhooks" } "."
         }
-        section.stack aria-labelledby="shoppers" {
+        section.stack {
             h2 id="shoppers" { "Test shoppers" }
             p { "Any six digits are a right one-time code, but 999999 is wrong. Anybody who is not listed is approved. The ending of the address is the shopper's country." }
             div.table tabindex="0" role="region" aria-labelledby="shoppers" {
@@ -531,12 +538,13 @@ fn document(language: Language, title: &str, refresh_s: Option<u32>, body: Marku
                 meta name="robots" content="noindex";
                 @if let Some(seconds) = refresh_s { meta http-equiv="refresh" content=(seconds); }
                 title { (title) " · " (words.brand) }
+                link rel="icon" href=(ICON);
                 link rel="stylesheet" href=(web::STYLESHEET.href);
                 script type="module" src=(web::THEME.href) blocking="render" {}
             }
             body.journey {
                 a.skip-link href="#main" { (words.skip) }
-                div.band data-testid="test-band" { p { (words.band) } }
+                aside.band data-testid="test-band" aria-label=(words.brand) { p { (words.band) } }
                 header.site-header {
                     span.brand { (mark()) (words.brand) }
                     button type="button" data-theme-switch hidden aria-label=(words.theme) {}

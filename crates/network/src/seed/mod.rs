@@ -235,7 +235,7 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
     let now = ctx.clock.now();
     let (above, partner) = (&ids.acquiring_partner, &ids.partner);
     accounts::open(tx, above, None, "acquiring-partner", "Example Acquiring Partner", now).await?;
-    accounts::open(tx, partner, Some(above), "partner-1", "Example Bookshop", now).await?;
+    accounts::open(tx, partner, Some(above), "partner-1", "Tallow & Tern", now).await?;
     let acquiring_account = ids.acquiring_account.as_str();
     rows::insert_acquiring_account(tx, above.as_str(), acquiring_account, "acquiring-1", now).await?;
     rows::insert_payment_profile(tx, above.as_str(), ids.profile.as_str(), "Standard", now).await?;
