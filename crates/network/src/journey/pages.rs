@@ -161,7 +161,7 @@ impl<'a> Frame<'a> {
         let words = self.words();
         let label = if self.purchase.return_location.is_some() { words.leave } else { words.leave_closed };
         html! {
-            form.way-out id="leave-form" method="post" action={ (self.base) "/leave" } {
+            form id="leave-form" method="post" action={ (self.base) "/leave" } {
                 (self.hidden())
                 button.button.quiet.full type="submit" id="leave" data-testid="leave" { (label) }
             }
