@@ -123,13 +123,15 @@ test("two tabs of one shopper are one visit and one payment", async ({ page, con
   const second = await context.newPage();
   await second.goto(await addressOf(gateway, order));
   await expectHeading(second, "Who is paying?");
+  await page.bringToFront();
   await walkToReview(page, "approved", "pay_later");
 
-  // The second tab still shows the first page: its form takes nothing back that could not be given again.
+  await second.bringToFront();
   await second.goto(await addressOf(gateway, order));
   await expect(second).toHaveURL(/\/review$/);
   await second.getByTestId("confirm").click();
   const payment = await backAtTheShop(second, demo, "AUTHORIZED");
+  await page.bringToFront();
   await page.getByTestId("confirm").click();
   expect(await backAtTheShop(page, demo, "AUTHORIZED")).toBe(payment);
   await expectOneAuthorization(gateway, payment);
@@ -139,11 +141,15 @@ test("a second tab that changes who pays makes the first prove it", async ({ pag
   const order = await pay(page, demo);
   const second = await context.newPage();
   await second.goto(await addressOf(gateway, order));
+  await page.bringToFront();
   await walkToReview(page, "customer@email.de");
+  await second.bringToFront();
   await identify(second, "someone.else@example.com");
+  await page.bringToFront();
   await page.getByTestId("confirm").click();
   await expect(page).toHaveURL(/\/code$/);
   expect(await gateway.paymentsOf(order)).toMatchObject([{ state: "REQUIRES_CUSTOMER_ACTION" }]);
+  await second.bringToFront();
   await prove(second);
   await choose(second);
   await second.getByTestId("confirm").click();

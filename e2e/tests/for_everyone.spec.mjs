@@ -165,6 +165,12 @@ for (const colorScheme of ["light", "dark"]) {
       await check(page, "unknown link");
     });
 
+    test("the network end's front page", async ({ page, demo }) => {
+      await page.goto(demo.network);
+      await expectHeading(page, /.+/);
+      await check(page, "front page");
+    });
+
     test("the reference", async ({ page, demo }) => {
       test.slow();
       await page.goto(`${demo.gateway}/docs`);
@@ -197,7 +203,9 @@ test.describe("on the narrowest screen", () => {
     expect(cut).toEqual([]);
   });
 
-  test("shop, journey and order fit", async ({ page, demo }) => {
+  test("shop, journey, order and front page fit", async ({ page, demo }) => {
+    await page.goto(demo.network);
+    await expectNoSidewaysScroll(page, "the network end's front page");
     await page.goto(`${demo.shop}/?market=NO&lamp=9&mug=9&blanket=9&stool=9`);
     await expectNoSidewaysScroll(page, "the shop");
     await page.getByTestId("pay").click();

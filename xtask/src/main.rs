@@ -1,10 +1,11 @@
 //! Chores of the project, run as `cargo xtask <command>`.
 //!
 //! Everything longer than three lines of shell lives here: the test environment ([`suite`], [`postgres`],
-//! [`packages`]), the lints of the repository ([`tidy`]), pictures of pages ([`screenshots`]) and
+//! [`browser`], [`packages`]), the lints of the repository ([`tidy`]), pictures of pages ([`screenshots`]) and
 //! the cost of a clean build ([`build_cost`]).
 //! It depends on next to nothing, so that it builds in seconds on a machine that has nothing yet.
 
+mod browser;
 mod build_cost;
 mod packages;
 mod postgres;
@@ -27,7 +28,7 @@ Commands:
   test [--fast] [-- ARGS]  set up what the tests need, run all of them, clean up
                            --fast  without PostgreSQL and browser
                            ARGS    go to cargo nextest (or cargo test where nextest is missing);
-                                   with ARGS the documentation tests are left out
+                                   with ARGS the documentation and browser tests are left out
   postgres                 start a throw-away PostgreSQL, print its url, remove it on Ctrl-C
   tidy                     check the rules of the repository that the compiler cannot check
   screenshots URL... [--out FOLDER]

@@ -63,6 +63,35 @@ pub fn chromium() -> Result<PathBuf> {
     find_chromium().context("the package chromium brought no browser that starts")
 }
 
+/// The oldest Node.js that the browser tests run on.
+const NODE_MIN: u32 = 18;
+
+/// A Node.js that is new enough, with npm; installs both where they are missing.
+pub fn node() -> Result<PathBuf> {
+    if on_path("node").is_none() || on_path("npm").is_none() {
+        eprintln!("xtask: Node.js or npm is missing, installing them");
+        let missing: Vec<&str> = [("node", "nodejs"), ("npm", "npm")]
+            .into_iter()
+            .filter(|(program, _)| on_path(program).is_none())
+            .map(|(_, package)| package)
+            .collect();
+        apt_install(&missing)?;
+    }
+    let node = on_path("node").context("the package nodejs brought no program `node`")?;
+    let answer = Command::new(&node).arg("--version").stdin(Stdio::null()).output();
+    let answer = answer.with_context(|| format!("starting {}", node.display()))?;
+    let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    match node_major(&version) {
+        Some(major) if major >= NODE_MIN => Ok(node),
+        _ => bail!("the browser tests need Node.js {NODE_MIN} or newer, but {} is {version:?}", node.display()),
+    }
+}
+
+/// Of `v20.11.1`, 20.
+fn node_major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
 fn find_chromium() -> Option<PathBuf> {
     // Ubuntu ships a script that only says "install the snap": ask for the version to know a browser from it.
     let starts = |program: &PathBuf| {
@@ -126,4 +155,16 @@ fn as_root(command: &[&str]) -> Result<()> {
         bail!("`{}` failed ({status})", words.join(" "));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_of_node_is_read() {
+        assert_eq!(node_major("v20.11.1"), Some(20));
+        assert_eq!(node_major("20.11.1"), None);
+        assert_eq!(node_major(""), None);
+    }
 }

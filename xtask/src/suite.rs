@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::postgres::Server;
-use crate::{cargo, packages, root};
+use crate::{browser, cargo, packages, root};
 
 const POSTGRES_URL: &str = "KONTOR_TEST_POSTGRES_URL";
 const CHROMIUM: &str = "KONTOR_TEST_CHROMIUM";
@@ -49,10 +49,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         surroundings.server = Some(Server::start()?);
         match packages::chromium() {
             Ok(browser) => surroundings.browser = Some(browser),
-            Err(error) => notes.push(format!("left out: browser tests, because Chromium is missing ({error:#})")),
+            Err(error) => notes.push(format!("tests that need a browser cannot run: {error:#}")),
         }
     }
-    let passed = surroundings.run_tests(&options.passed_on, &mut notes)?;
+    let mut passed = surroundings.run_tests(&options.passed_on, &mut notes)?;
+    notes.push(format!("Rust tests {}", if passed { "passed" } else { "FAILED (see their summary above)" }));
+    // With ARGS somebody wants certain Rust tests.
+    if !options.fast && options.passed_on.is_empty() {
+        passed &= surroundings.run_browser_tests(&mut notes);
+    }
     drop(surroundings);
     for note in notes {
         eprintln!("xtask: {note}");
@@ -95,6 +100,28 @@ impl Surroundings {
             println!("Summary: {passed} passed, {failed} failed, {ignored} ignored");
         }
         Ok(passed)
+    }
+
+    /// A full run promises them: not being able to run them is a failure.
+    fn run_browser_tests(&self, notes: &mut Vec<String>) -> bool {
+        let Some(chromium) = &self.browser else {
+            notes.push("browser tests FAILED: there is no browser (--fast leaves them out)".to_owned());
+            return false;
+        };
+        match browser::run(chromium) {
+            Ok(true) => {
+                notes.push("browser tests passed".to_owned());
+                true
+            }
+            Ok(false) => {
+                notes.push("browser tests FAILED (see above; screenshots are in target/e2e)".to_owned());
+                false
+            }
+            Err(error) => {
+                notes.push(format!("browser tests FAILED to run: {error:#}"));
+                false
+            }
+        }
     }
 
     /// Tells a command where it is. A url that was set before is somebody else's server: not for tests.
