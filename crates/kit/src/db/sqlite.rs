@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig as DbConfigFlag;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
@@ -203,7 +204,13 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), DbError
 }
 
 fn open_writer(path: &Path, config: &DbConfig) -> Result<Connection, DbError> {
-    let connection = Connection::open(path).map_err(|e| unavailable("opening the database file", e))?;
+    // Each connection stays on its thread, so SQLite need not lock it.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|e| unavailable("opening the database file", e))?;
     configure(&connection)?;
     let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
          pragma wal_autocheckpoint = 4000; pragma cache_size = -16000; pragma temp_store = memory;";
@@ -236,6 +243,10 @@ fn open_reader(path: &Path) -> Result<Connection, DbError> {
 fn configure(connection: &Connection) -> Result<(), DbError> {
     connection.busy_timeout(Duration::from_secs(10)).map_err(|e| unavailable("configuring the database", e))?;
     connection.set_prepared_statement_cache_capacity(512);
+    // Plans must not depend on bound values: else SQLite parses a statement anew whenever a value that could change its plan does.
+    connection
+        .set_db_config(DbConfigFlag::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|e| unavailable("configuring the database", e))?;
     Ok(())
 }
 
