@@ -43,7 +43,7 @@ pub enum Command {
     /// The network's end: a test environment of Klarna's interfaces, for the gateway or any other integration.
     Network(NetworkArgs),
     /// The Acquiring Partner's end: the API that Partners call.
-    Gateway(GatewayArgs),
+    Gateway(Box<GatewayArgs>),
     /// Makes Partners and their API keys.
     #[command(subcommand)]
     Partner(PartnerCommand),

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -32,6 +32,8 @@ use process::Role;
 const LATENCY_RATE: u64 = 200;
 /// Of the first calls after a start nothing is measured.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// How long work that is left over is waited for.
+const QUIET_MAX: Duration = Duration::from_secs(120);
 
 /// `kontor bench payments`
 pub async fn payments(args: &BenchArgs) -> Result<()> {
@@ -39,24 +41,21 @@ pub async fn payments(args: &BenchArgs) -> Result<()> {
     let progress = ProgressBar::new_spinner();
     progress.set_style(ProgressStyle::with_template("{spinner} [{elapsed_precise}] {msg}")?);
     progress.enable_steady_tick(Duration::from_millis(200));
-    let bench = Bench::start(args, folder, progress.clone()).await?;
+    let mut bench = Bench::start(args, folder, progress.clone()).await?;
 
     let mut results = serde_json::Map::new();
     results.insert("machine".to_owned(), machine());
     results.insert("database".to_owned(), args.postgres.as_ref().map_or("sqlite", |_| "postgresql").into());
-    results.insert(
-        "cold_start_ms".to_owned(),
-        json!({
-        "network": ms(bench.network.cold_start), "gateway": ms(bench.gateway.cold_start),
-        "what": "from the start of the process to its first answer, migrated and (network) seeded"}),
-    );
+    // The network's end alone: nobody subscribes to its events yet.
     results.insert("network_authorizations".to_owned(), bench.network_throughput().await?);
+    if let Some(rows) = args.rows {
+        results.insert("network_with_many_rows".to_owned(), bench.with_many_rows(rows).await?);
+    }
+    bench.start_gateway().await?;
+    results.insert("cold_start_ms".to_owned(), bench.cold_start()?);
     results.insert("gateway_payments".to_owned(), bench.gateway_throughput().await?);
     results.insert("added_latency".to_owned(), bench.added_latency().await?);
-    results.insert("memory_mb".to_owned(), bench.memory());
-    if let Some(rows) = args.rows {
-        results.insert("with_many_rows".to_owned(), bench.with_many_rows(rows).await?);
-    }
+    results.insert("memory_mb".to_owned(), bench.memory()?);
     progress.finish_and_clear();
     println!("{}", serde_json::to_string_pretty(&Value::Object(results))?);
     Ok(())
@@ -81,35 +80,67 @@ impl Drop for Folder {
 
 struct Bench {
     // Dropped in this order: the processes end before their folder goes.
-    gateway: Role,
+    gateway: Option<Role>,
     network: Role,
     folder: Folder,
     args: BenchArgs,
     credentials: Credentials,
+    credentials_file: PathBuf,
     partner_key: String,
     progress: ProgressBar,
 }
 
 impl Bench {
     async fn start(args: &BenchArgs, folder: Folder, progress: ProgressBar) -> Result<Self> {
-        progress.set_message("starting both ends");
+        progress.set_message("starting the network's end");
         let credentials_file = folder.0.join("credentials.json");
         let mut network_args = arguments(&folder.0.join("network"), database(args, "network").await?);
         network_args.extend(["--rate-limits", "off", "--local-webhooks", "--credentials-file"].map(OsString::from));
         network_args.push(credentials_file.clone().into());
         let network = Role::start("network", &folder.0, &network_args).await?;
         let credentials: Credentials = serde_json::from_slice(&std::fs::read(&credentials_file)?)?;
+        let (args, partner_key) = (args.clone(), String::new());
+        Ok(Self { gateway: None, network, folder, args, credentials, credentials_file, partner_key, progress })
+    }
 
-        let gateway_data = folder.0.join("gateway");
-        let gateway_database = database(args, "gateway").await?;
-        let url =
-            gateway_database.clone().unwrap_or_else(|| format!("sqlite:{}", gateway_data.join("gateway.db").display()));
-        let partner_key = make_partner(&url, &credentials).await?;
-        let mut gateway_args = arguments(&gateway_data, gateway_database);
-        gateway_args.extend(["--local-targets", "--klarna-credentials-file"].map(OsString::from));
-        gateway_args.push(credentials_file.into());
-        let gateway = Role::start("gateway", &folder.0, &gateway_args).await?;
-        Ok(Self { gateway, network, folder, args: args.clone(), credentials, partner_key, progress })
+    async fn start_gateway(&mut self) -> Result<()> {
+        self.progress.set_message("starting the gateway");
+        let data = self.folder.0.join("gateway");
+        let database = database(&self.args, "gateway").await?;
+        let url = database.clone().unwrap_or_else(|| format!("sqlite:{}", data.join("gateway.db").display()));
+        self.partner_key = make_partner(&url, &self.credentials).await?;
+        let mut args = arguments(&data, database);
+        args.extend(["--local-targets", "--klarna-credentials-file"].map(OsString::from));
+        args.push(self.credentials_file.clone().into());
+        self.gateway = Some(Role::start("gateway", &self.folder.0, &args).await?);
+        Ok(())
+    }
+
+    fn gateway(&self) -> Result<&Role> {
+        self.gateway.as_ref().context("the gateway has not been started")
+    }
+
+    fn cold_start(&self) -> Result<Value> {
+        Ok(json!({"network": ms(self.network.cold_start), "gateway": ms(self.gateway()?.cold_start),
+            "what": "from the start of the process until it answers; the network's end with a database to make, migrate and seed"}))
+    }
+
+    /// Waits until both ends have nothing left to do, the webhooks of an earlier measurement above all; returns the seconds.
+    async fn quiet(&self) -> Result<f64> {
+        self.progress.set_message("waiting until the webhooks are delivered");
+        let used = || -> Result<f64> {
+            let gateway = self.gateway()?.processor_seconds().unwrap_or_default();
+            Ok(self.network.processor_seconds().unwrap_or_default() + gateway)
+        };
+        let (since, mut before) = (Instant::now(), used()?);
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = used()?;
+            if now - before < 0.1 || since.elapsed() > QUIET_MAX {
+                return Ok(round(since.elapsed().as_secs_f64()));
+            }
+            before = now;
+        }
     }
 
     async fn network_throughput(&self) -> Result<Value> {
@@ -126,14 +157,15 @@ impl Bench {
     async fn gateway_throughput(&self) -> Result<Value> {
         let tokens = self.mint_tokens(self.args.seconds * 4_000 + 8_000).await?;
         let calls = self.gateway_calls(Arc::new(tokens), 0)?;
-        self.warm_up(self.gateway.address, calls.clone()).await?;
-        let before = (self.network.processor_seconds(), self.gateway.processor_seconds());
-        let report = self.throughput("payments through the gateway", self.gateway.address, calls).await?;
+        self.warm_up(self.gateway()?.address, calls.clone()).await?;
+        let before = (self.network.processor_seconds(), self.gateway()?.processor_seconds());
+        let report = self.throughput("payments through the gateway", self.gateway()?.address, calls).await?;
         let mut found = report.to_json();
         found["what"] = "POST /v1/payments with a session token, both ends on this machine, webhooks on".into();
         found["processor_us_per_call"] = json!({
             "network": per_call(before.0, self.network.processor_seconds(), &report),
-            "gateway": per_call(before.1, self.gateway.processor_seconds(), &report)});
+            "gateway": per_call(before.1, self.gateway()?.processor_seconds(), &report)});
+        found["webhooks_delivered_after_s"] = self.quiet().await?.into();
         checked(report, found)
     }
 
@@ -142,6 +174,7 @@ impl Bench {
         let rounds = 3;
         let duration = Duration::from_secs((self.args.seconds / 2).max(3));
         let tokens = Arc::new(self.mint_tokens(rounds * 2 * LATENCY_RATE * duration.as_secs() + 64).await?);
+        self.quiet().await?;
         self.progress.set_message("latency at a constant rate, directly and through the gateway");
         let (mut direct, mut through) = (Vec::new(), Vec::new());
         for round in 0..rounds {
@@ -150,7 +183,7 @@ impl Bench {
             let calls = self.direct_token_calls(Arc::clone(&tokens), first)?;
             direct.push(open_loop(self.network.address, LATENCY_RATE, duration, calls).await?);
             let calls = self.gateway_calls(Arc::clone(&tokens), second)?;
-            through.push(open_loop(self.gateway.address, LATENCY_RATE, duration, calls).await?);
+            through.push(open_loop(self.gateway()?.address, LATENCY_RATE, duration, calls).await?);
         }
         let median = |reports: &[Report], quantile: f64| {
             let mut values: Vec<u64> =
@@ -170,9 +203,9 @@ impl Bench {
         Ok(json!({"per_second": LATENCY_RATE, "rounds": rounds, "p50_ms": at(0.5), "p99_ms": at(0.99)}))
     }
 
-    fn memory(&self) -> Value {
-        json!({"network": self.network.resident_mb(), "gateway": self.gateway.resident_mb(),
-            "what": "resident, after the measurements above"})
+    fn memory(&self) -> Result<Value> {
+        Ok(json!({"network": self.network.resident_mb(), "gateway": self.gateway()?.resident_mb(),
+            "what": "resident, after the measurements above"}))
     }
 
     async fn with_many_rows(&self, rows: u64) -> Result<Value> {

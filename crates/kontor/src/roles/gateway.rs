@@ -140,7 +140,7 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     let working = tokio::spawn(worker.run(worker_stop.token()));
     args.reach.announce(address)?;
     tracing::info!(%address, "the gateway listens on {url}");
-    Ok(Running { address, url, stop, tasks: vec![serving, working] })
+    Ok(Running { url, stop, tasks: vec![serving, working] })
 }
 
 fn readiness(ctx: &gateway::Ctx) -> kit::http::health::Readiness {

@@ -17,9 +17,7 @@ use crate::cli::{ListenArgs, Side, StorageArgs, TlsChoice};
 
 /// A role that runs in this process.
 pub struct Running {
-    /// What it listens on.
-    pub address: SocketAddr,
-    /// The same as a url, without a trailing slash.
+    /// Where it is reached, without a trailing slash.
     pub url: String,
     stop: Shutdown,
     tasks: Vec<JoinHandle<()>>,

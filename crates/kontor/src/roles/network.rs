@@ -37,5 +37,5 @@ pub async fn start(args: &NetworkArgs, stop: &Shutdown) -> Result<Running> {
     let serving = tokio::spawn(network.run(stop.clone()));
     args.reach.announce(address)?;
     tracing::info!(%address, "the network's end listens on {url}");
-    Ok(Running { address, url, stop, tasks: vec![serving] })
+    Ok(Running { url, stop, tasks: vec![serving] })
 }

@@ -358,14 +358,14 @@ impl Stage {
         let payment = self.insist("/v1/payments", &body, &format!("pay-{number}")).await;
         let payment_id = payment["id"].as_str().unwrap().to_owned();
         self.look_until(&payment_id, "authorized", |payment| payment["state"] == "AUTHORIZED").await;
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             for (part, amount) in [(1, 2_000), (2, 1_000)] {
                 let path = format!("/v1/payments/{payment_id}/captures");
                 self.insist(&path, &json!({"amount": amount}), &format!("capture-{number}-{part}")).await;
             }
             self.look_until(&payment_id, "captured", |payment| payment["captured_amount"] == 3_000).await;
         }
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             let path = format!("/v1/payments/{payment_id}/refunds");
             let payment = self.look_until(&payment_id, "readable", |_| true).await;
             let capture_id = &payment["captures"][0]["id"];
