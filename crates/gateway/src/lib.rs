@@ -8,6 +8,7 @@
 //! | [`inbox`] | Klarna's webhooks: verified, deduplicated, kept, applied |
 //! | [`events`] | what Partners are told: `GET /v1/events` and signed webhooks |
 //! | [`reference`](mod@reference) | the OpenAPI document and its page |
+//! | [`sealed`] | the columns that hold secrets |
 //!
 //! Every change of money runs in three steps: an **intent** in one transaction, the **call** to Klarna with a key that
 //! survives a crash, the **outcome** in one transaction (see [`payments`]). This crate never imports the network end, never
@@ -21,6 +22,7 @@ pub mod inbox;
 pub mod klarna;
 pub mod payments;
 pub mod reference;
+pub mod sealed;
 
 use axum::Router;
 use kit::db::Migrations;
@@ -60,7 +62,8 @@ pub fn worker(ctx: &Ctx) -> Worker {
     let worker = Worker::new(ctx.db.clone(), ctx.clock.clone(), ctx.random.clone(), ctx.poke.clone());
     let worker = payments::register_jobs(worker, ctx);
     let worker = events::register_jobs(worker, ctx);
-    inbox::register_jobs(worker, ctx)
+    let worker = inbox::register_jobs(worker, ctx);
+    kit::sealed::register(worker, &ctx.db, &ctx.clock, &ctx.secrets, sealed::SEALED)
 }
 
 /// Makes sure that the repeating jobs exist, the subscription at the network among them: called at every start, before the worker.
@@ -70,5 +73,6 @@ pub fn worker(ctx: &Ctx) -> Worker {
 pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), kit::db::DbError> {
     payments::ensure_jobs(ctx).await?;
     events::ensure_jobs(ctx).await?;
-    inbox::ensure_jobs(ctx).await
+    inbox::ensure_jobs(ctx).await?;
+    kit::sealed::start(&ctx.db, &ctx.secrets, ctx.clock.now()).await
 }

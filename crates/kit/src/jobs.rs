@@ -140,6 +140,18 @@ pub async fn payload(tx: &mut Tx, kind: &str, key: &str) -> Result<Option<String
     Ok(tx.fetch_optional::<PayloadRow>(sql, params![kind, key]).await?.map(|row| row.payload))
 }
 
+/// Replaces the payload of a job that waits or runs, unless it changed since it was read; says whether it did so.
+pub(crate) async fn swap_payload(tx: &mut Tx, kind: &str, key: &str, old: &str, new: &str) -> Result<bool, DbError> {
+    let sql = "update jobs set payload = $4 where kind = $1 and key = $2 and payload = $3 and state = 'ready'";
+    Ok(tx.execute(sql, params![kind, key, old, new]).await? > 0)
+}
+
+/// Like [`finish`], unless the payload changed since it was read.
+pub(crate) async fn finish_unchanged(tx: &mut Tx, job: &Job, payload: &str) -> Result<bool, DbError> {
+    let sql = "delete from jobs where kind = $1 and key = $2 and attempts = $3 and payload = $4";
+    Ok(tx.execute(sql, params![&job.kind, &job.key, job.attempts, payload]).await? > 0)
+}
+
 /// The dead letters, latest first.
 ///
 /// # Errors

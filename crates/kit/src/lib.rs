@@ -9,7 +9,8 @@
 //! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
 //! | [`outbound`] | calls to URLs that others chose, and to services that are configured |
 //! | [`web`] | the family stylesheet, served from the binary |
-//! | [`rate_limit`], [`secret_box`] | quotas at several levels; secrets at rest |
+//! | [`rate_limit`] | quotas at several levels |
+//! | [`secret_box`], [`sealed`] | secrets at rest; which columns hold them, and their move to a new key |
 //! | [`telemetry`] | logs, and wrappers that keep secrets out of them |
 //!
 //! This crate never knows a domain word. Begin reading at [`db`].
@@ -24,6 +25,7 @@ pub mod jobs;
 pub mod outbound;
 pub mod random;
 pub mod rate_limit;
+pub mod sealed;
 pub mod secret_box;
 pub mod shutdown;
 pub mod telemetry;

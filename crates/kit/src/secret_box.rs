@@ -8,6 +8,7 @@
 //! Layout: version (1 byte, 1) · length of the key id (1) · key id · salt (24) · ciphertext with its tag (16 more than the
 //! plaintext). The layout is authenticated as well.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -24,21 +25,24 @@ use rand::rngs::OsRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 const SALT_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 const KEY_ID_BYTES_MAX: usize = 32;
+/// Longest beginning that names the key: see [`key_id`].
+pub(crate) const HEAD_BYTES_MAX: usize = 2 + KEY_ID_BYTES_MAX;
 const EXTRACT_SALT: &[u8] = b"kit.secret_box.v1";
 
-/// Where a sealed value lives. Opening it elsewhere fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a sealed value lives. Opening it elsewhere fails. Only a [`SealedColumn`](crate::sealed::SealedColumn) gives places, so
+/// that nothing is sealed which a rotation would not find again.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     /// Table name.
-    pub table: &'a str,
+    pub(crate) table: &'a str,
     /// Column name.
-    pub column: &'a str,
-    /// Primary key of the row, as text.
-    pub id: &'a str,
+    pub(crate) column: &'a str,
+    /// The row within its table, as text.
+    pub(crate) id: Cow<'a, str>,
 }
 
 /// Why sealed bytes do not open.
@@ -201,13 +205,16 @@ impl SecretBox {
         Self { keyring }
     }
 
+    /// Its keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Seals `plaintext` for `place` under the current key.
     pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
         let key = self.keyring.current();
-        let id_length = u8::try_from(key.id.len()).expect("key ids are at most 32 bytes");
-        let mut sealed = Vec::with_capacity(2 + key.id.len() + SALT_BYTES + plaintext.len() + TAG_BYTES);
-        sealed.extend_from_slice(&[VERSION, id_length]);
-        sealed.extend_from_slice(key.id.as_bytes());
+        let mut sealed = Vec::with_capacity(HEAD_BYTES_MAX + SALT_BYTES + plaintext.len() + TAG_BYTES);
+        sealed.extend_from_slice(&self.current_head());
         let mut salt = [0; SALT_BYTES];
         OsRng.try_fill_bytes(&mut salt).expect("Linux gives randomness once it has booted");
         sealed.extend_from_slice(&salt);
@@ -241,6 +248,13 @@ impl SecretBox {
             .map_err(|_| OpenError::Tampered)
     }
 
+    /// What every value begins with that is sealed under the current key: [`VERSION`], length of the key id, key id.
+    pub(crate) fn current_head(&self) -> Vec<u8> {
+        let id = self.keyring.current().id.as_bytes();
+        let length = u8::try_from(id.len()).expect("key ids are at most 32 bytes");
+        [&[VERSION, length], id].concat()
+    }
+
     /// Whether the value is sealed under another key than the current one. Malformed bytes need no rotation but an alarm, which
     /// [`SecretBox::open`] gives.
     pub fn needs_rotation(&self, sealed: &[u8]) -> bool {
@@ -252,8 +266,20 @@ impl SecretBox {
     /// # Errors
     /// See [`OpenError`].
     pub fn reseal(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
-        Ok(self.seal(place, &self.open(place, sealed)?))
+        let opened = self.open(place.clone(), sealed)?;
+        Ok(self.seal(place, &opened))
     }
+}
+
+/// The id of the key under which something is sealed, read from its first [`HEAD_BYTES_MAX`] bytes or more; `None` if it does not
+/// begin as sealed values do.
+pub(crate) fn key_id(head: &[u8]) -> Option<&str> {
+    let [VERSION, length, rest @ ..] = head else { return None };
+    let length = usize::from(*length);
+    if length == 0 || length > KEY_ID_BYTES_MAX {
+        return None;
+    }
+    std::str::from_utf8(rest.get(..length)?).ok()
 }
 
 struct Parts<'a> {
@@ -327,7 +353,11 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'static> = Place { table: "keys", column: "secret", id: "1" };
+    const PLACE: Place<'static> = place("keys", "secret", "1");
+
+    const fn place(table: &'static str, column: &'static str, id: &'static str) -> Place<'static> {
+        Place { table, column, id: Cow::Borrowed(id) }
+    }
 
     fn entry(id: &str, byte: u8) -> String {
         format!("{id}:{}\n", STANDARD.encode([byte; 32]))
@@ -341,8 +371,9 @@ mod tests {
         #[test]
         fn what_is_sealed_opens_again(plaintext: Vec<u8>, id: String) {
             let secrets = secret_box(&entry("a", 1));
-            let place = Place { id: &id, ..PLACE };
-            prop_assert_eq!(&*secrets.open(place, &secrets.seal(place, &plaintext)).unwrap(), &plaintext);
+            let place = Place { id: Cow::Owned(id), ..PLACE };
+            let sealed = secrets.seal(place.clone(), &plaintext);
+            prop_assert_eq!(&*secrets.open(place, &sealed).unwrap(), &plaintext);
         }
 
         #[test]
@@ -368,13 +399,8 @@ mod tests {
     #[test]
     fn a_value_moved_elsewhere_does_not_open() {
         let secrets = secret_box(&entry("a", 1));
-        let sealed = secrets.seal(Place { table: "t", column: "cd", id: "e" }, b"secret");
-        for place in [
-            Place { table: "t", column: "cd", id: "f" },
-            Place { table: "u", column: "cd", id: "e" },
-            Place { table: "tc", column: "d", id: "e" },
-            Place { table: "t", column: "c", id: "de" },
-        ] {
+        let sealed = secrets.seal(place("t", "cd", "e"), b"secret");
+        for place in [place("t", "cd", "f"), place("u", "cd", "e"), place("tc", "d", "e"), place("t", "c", "de")] {
             assert_eq!(secrets.open(place, &sealed).unwrap_err(), OpenError::Tampered);
         }
     }

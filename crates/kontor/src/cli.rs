@@ -55,7 +55,7 @@ pub enum Command {
     Jobs(JobsCommand),
     /// Brings a database up to this version's tables, then exits.
     Migrate(MigrateArgs),
-    /// Makes and rotates the key that seals secrets at rest.
+    /// Makes and rotates the key that seals secrets at rest, and moves what is stored to the new one.
     #[command(subcommand)]
     Secrets(SecretsCommand),
     /// Measures, side by side on this machine, and prints JSON.
@@ -400,9 +400,27 @@ pub enum SecretsCommand {
         file: PathBuf,
     },
     /// Puts a new key on top of a key file; what was sealed before can still be opened.
+    ///
+    /// Then: restart every process that uses the file (each moves what is stored to the new key, in the background), and once
+    /// `kontor secrets check` finds nothing under the old key any more, on both ends if both use the file, take the old key out. Keep it
+    /// as long as backups from before.
     Rotate {
         /// Which.
         file: PathBuf,
+    },
+    /// Moves everything that is sealed under older keys to the current one.
+    ///
+    /// Works in small transactions beside running processes, never overwrites what somebody else changed meanwhile, and may be
+    /// stopped and started again at any time. First answers kept for `Idempotency-Key` are moved too, so there is no need to wait the
+    /// day until they expire. Fails if a value does not open.
+    Reseal {
+        #[command(flatten)]
+        side: SideArgs,
+    },
+    /// Counts what is sealed by key, and says which keys may go. Fails if a key is missing.
+    Check {
+        #[command(flatten)]
+        side: SideArgs,
     },
 }
 

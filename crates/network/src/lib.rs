@@ -10,6 +10,7 @@
 //! | [`payments`] | Payment Requests, authorization, Payment Transactions |
 //! | [`tokens`] | grants (session tokens) and customer tokens |
 //! | [`console`] | `/testing`: controls of the test environment |
+//! | [`sealed`] | the columns that hold secrets |
 //! | [`seed`] | the first accounts of an empty database |
 //! | [`serve`](mod@serve) | assembly: from settings to a running network end |
 //!
@@ -24,6 +25,7 @@ pub mod journey;
 pub mod notifications;
 pub mod operation;
 pub mod payments;
+pub mod sealed;
 pub mod seed;
 pub mod serve;
 pub mod tokens;

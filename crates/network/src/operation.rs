@@ -35,6 +35,7 @@ use crate::accounts::AccountKind;
 use crate::config::RateLimits;
 use crate::credentials;
 use crate::ctx::Ctx;
+use crate::sealed::FIRST_ANSWER;
 
 /// The path parameter that names the account acted for.
 pub const ACCOUNT_PARAMETER: &str = "partner_account_id";
@@ -502,7 +503,7 @@ impl OnceCall {
         let reply = unit(tx).await?;
         if reply.status.is_success() {
             let body = if self.secret && !reply.body.is_empty() {
-                ctx.secrets.seal(self.place(&self.place_id()), &reply.body)
+                ctx.secrets.seal(self.place(), &reply.body)
             } else {
                 reply.body.to_vec()
             };
@@ -515,7 +516,7 @@ impl OnceCall {
     fn repeat(&self, ctx: &Ctx, answer: StoredAnswer) -> Result<Reply, ApiError> {
         let status = StatusCode::from_u16(answer.status).map_err(ApiError::internal)?;
         let body = if self.secret && !answer.body.is_empty() {
-            let opened = ctx.secrets.open(self.place(&self.place_id()), &answer.body).map_err(ApiError::internal)?;
+            let opened = ctx.secrets.open(self.place(), &answer.body).map_err(ApiError::internal)?;
             Bytes::copy_from_slice(&opened)
         } else {
             answer.body.into()
@@ -523,12 +524,8 @@ impl OnceCall {
         Ok(Reply { status, body })
     }
 
-    fn place_id(&self) -> String {
-        format!("{} {}", self.scope, self.key)
-    }
-
-    fn place<'a>(&self, id: &'a str) -> Place<'a> {
-        Place { table: "idempotency_keys", column: "body", id }
+    fn place(&self) -> Place<'_> {
+        FIRST_ANSWER.place(&[&self.scope, &self.key])
     }
 }
 
@@ -539,7 +536,7 @@ pub(crate) struct InFlight(Arc<Mutex<HashSet<String>>>);
 
 impl InFlight {
     fn enter(&self, call: &OnceCall) -> Option<Running> {
-        let id = call.place_id();
+        let id = format!("{} {}", call.scope, call.key);
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         calls.insert(id.clone()).then(|| Running { calls: Arc::clone(&self.0), id })
     }

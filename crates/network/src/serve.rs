@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::operation::{self, Route};
-use crate::{MIGRATIONS, console, journey, notifications, payments, seed, tokens};
+use crate::{MIGRATIONS, console, journey, notifications, payments, sealed, seed, tokens};
 
 /// What a network end is started with.
 pub struct Options {
@@ -135,6 +135,7 @@ impl Network {
         seed::seed(&seeding).await?;
         let now = clock.now();
         db.write(move |tx| Box::pin(payments::jobs::start(tx, now))).await?;
+        kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
             credentials.write(path)?;
@@ -143,7 +144,8 @@ impl Network {
         outbound.allow_private |= ctx.config.webhooks_local;
         outbound.allow_http |= ctx.config.webhooks_local;
         let client = OutboundClient::new(outbound)?;
-        let worker = Worker::new(db, clock, random(boot.number), ctx.poke.clone());
+        let worker = Worker::new(db.clone(), clock.clone(), random(boot.number), ctx.poke.clone());
+        let worker = kit::sealed::register(worker, &db, &clock, &ctx.secrets, sealed::SEALED);
         let worker = notifications::register(worker, &ctx, client);
         let worker = payments::jobs::register(worker, &ctx);
         let stack_config = StackConfig {

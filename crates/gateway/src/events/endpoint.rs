@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use kit::clock::{DAY_US, SECOND_US};
 use kit::http::{ApiError, FieldFault};
 use kit::outbound::address_class;
-use kit::secret_box::{OpenError, Place, SecretBox};
+use kit::secret_box::{OpenError, SecretBox};
 use protocol::shape::{Http, Kind, Row, Shape};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use super::catalogue;
 use super::signature::EndpointSecret;
 use super::store::EndpointRow;
 use crate::access::field_faults;
+use crate::sealed::ENDPOINT_SECRET;
 
 /// Ours: endpoints of one Partner. Each event is written once per endpoint.
 pub(crate) const ENDPOINTS_MAX: i64 = 20;
@@ -113,7 +114,7 @@ fn rows(create: bool) -> Vec<Row> {
                 min: 1,
                 max: 100,
                 accepts: catalogue::is_pattern,
-                wanted: "must be the name of an event, the beginning of one and .* as in payment.*, or *",
+                wanted: "the name of an event, the beginning of one and .* as in payment.*, or *",
             },
         ),
         Row::new("description", Kind::Text { min: 0, max: DESCRIPTION_MAX }),
@@ -235,8 +236,7 @@ impl WebhookEndpoint {
 
 /// Seals a secret for its row.
 pub(crate) fn seal(secrets: &SecretBox, partner_id: &str, endpoint_id: &str, secret: &EndpointSecret) -> Vec<u8> {
-    let id = format!("{partner_id}/{endpoint_id}");
-    secrets.seal(place(&id), secret.expose().as_bytes())
+    secrets.seal(ENDPOINT_SECRET.place(&[partner_id, endpoint_id]), secret.expose().as_bytes())
 }
 
 /// Opens the secrets that sign at `now`, the newest first.
@@ -249,20 +249,16 @@ pub(crate) fn signing(
     row: &EndpointRow,
     now: i64,
 ) -> Result<Vec<EndpointSecret>, OpenError> {
-    let id = format!("{partner_id}/{}", row.endpoint_id);
+    // Both columns of a row share a place: a rotation moves the sealed bytes from one to the other.
+    let place = ENDPOINT_SECRET.place(&[partner_id, &row.endpoint_id]);
     let previous = row.previous_secret.as_ref().filter(|_| row.previous_secret_until.is_some_and(|until| until > now));
     let mut opened = Vec::with_capacity(2);
     for sealed in [Some(&row.secret), previous].into_iter().flatten() {
-        let text = secrets.open(place(&id), sealed)?;
+        let text = secrets.open(place.clone(), sealed)?;
         let secret = std::str::from_utf8(&text).ok().and_then(|text| EndpointSecret::parse(text).ok());
         opened.push(secret.ok_or(OpenError::Tampered)?);
     }
     Ok(opened)
-}
-
-/// Both columns of a row share a place: a rotation moves the sealed bytes from one to the other.
-fn place(id: &str) -> Place<'_> {
-    Place { table: "webhook_endpoints", column: "secret", id }
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, FieldFault};
 use kit::idempotency::{self, Known, StoredAnswer};
-use kit::secret_box::Place;
 use serde_json::Value;
 
 use crate::Ctx;
+use crate::sealed::FIRST_ANSWER;
 
 /// The request header.
 pub(crate) const HEADER: &str = "idempotency-key";
@@ -93,8 +93,7 @@ impl Once {
         F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<Reply, ApiError>>,
     {
         let now = ctx.clock.now();
-        let id = format!("{} {}", self.scope, self.key);
-        let place = Place { table: "idempotency_keys", column: "body", id: &id };
+        let place = FIRST_ANSWER.place(&[&self.scope, &self.key]);
         let call = idempotency::Call { scope: &self.scope, key: &self.key, fingerprint: &self.fingerprint };
         match idempotency::find(tx, &call, now).await? {
             Known::Fresh => {}

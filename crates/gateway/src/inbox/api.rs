@@ -17,6 +17,7 @@ use super::message::{self, Message};
 use super::store::{self, NewMessage, Verification};
 use super::{jobs as inbox_jobs, subscription};
 use crate::Ctx;
+use crate::sealed::INBOX_BODY;
 
 /// Where the network delivers to, below the public url.
 pub const PATH: &str = "/klarna/webhooks";
@@ -163,7 +164,7 @@ async fn accept(
 ) -> Result<StatusCode, ApiError> {
     line.duration_us = began.elapsed_us();
     let account = ctx.config.klarna_account_id.to_string();
-    let sealed = ctx.secrets.seal(inbox_jobs::place(&message.event_id), &raw);
+    let sealed = ctx.secrets.seal(INBOX_BODY.place(&[&message.event_id]), &raw);
     let stored = line.clone();
     let fresh = ctx
         .db

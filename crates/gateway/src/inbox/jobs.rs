@@ -5,13 +5,13 @@ use kit::clock::{DAY_US, MINUTE_US, SECOND_US};
 use kit::db::{DbError, Tx, UnitFuture};
 use kit::http::ApiError;
 use kit::jobs::{self, Backoff, Handler, Job, NewJob, Outcome, Worker};
-use kit::secret_box::Place;
 use protocol::EventType;
 
 use super::message::{Message, Topic};
 use super::{store, subscription};
 use crate::Ctx;
 use crate::payments::{self, Applied};
+use crate::sealed::INBOX_BODY;
 
 /// The kind of the jobs that apply messages.
 pub const KIND: &str = "inbox";
@@ -56,11 +56,6 @@ pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), DbError> {
         .await
 }
 
-/// Where a message's body is sealed for.
-pub(super) fn place(event_id: &str) -> Place<'_> {
-    Place { table: "inbox_messages", column: "body", id: event_id }
-}
-
 struct Apply {
     ctx: Ctx,
 }
@@ -95,7 +90,7 @@ async fn apply(tx: &mut Tx, ctx: &Ctx, job: &Job) -> Result<Outcome, ApiError> {
     let Some(row) = store::message(tx, &account, event_id).await? else {
         return Ok(Outcome::Dead("there is no such message".to_owned()));
     };
-    let raw = match ctx.secrets.open(place(event_id), &row.body) {
+    let raw = match ctx.secrets.open(INBOX_BODY.place(&[event_id]), &row.body) {
         Ok(raw) => raw,
         Err(error) => return Ok(Outcome::Dead(error.to_string())),
     };

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use http::{Method, StatusCode};
 use kit::clock::{HOUR_US, MINUTE_US};
 use kit::db::{DbError, Tx};
-use kit::secret_box::{OpenError, Place};
+use kit::secret_box::OpenError;
 use protocol::{SigningKey, SigningSecret, Webhook};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::store::{self, KeyRow, SubscriptionRow};
 use crate::Ctx;
 use crate::klarna::{Answer, CallError, Operation, Trouble};
+use crate::sealed::NETWORK_SIGNING_KEY;
 
 /// What we subscribe to.
 pub const EVENT_TYPES: [&str; 4] = ["identity.*", "partner.*", "payment.*", "settlement.*"];
@@ -128,12 +129,8 @@ pub async fn last_seen(ctx: &Ctx) -> Result<Option<Subscription>, DbError> {
 
 /// Opens a stored key.
 pub(super) fn open_key(ctx: &Ctx, row: &KeyRow) -> Result<SigningSecret, OpenError> {
-    let opened = ctx.secrets.open(place(&row.signing_key_id), &row.secret)?;
+    let opened = ctx.secrets.open(NETWORK_SIGNING_KEY.place(&[&row.signing_key_id]), &row.secret)?;
     std::str::from_utf8(&opened).map(SigningSecret::new).map_err(|_| OpenError::Tampered)
-}
-
-fn place(key_id: &str) -> Place<'_> {
-    Place { table: "network_signing_keys", column: "secret", id: key_id }
 }
 
 fn account(ctx: &Ctx) -> String {
@@ -202,7 +199,7 @@ async fn make_key(ctx: &Ctx, at_network: &BTreeSet<String>) -> Result<String, Su
     let now = ctx.clock.now();
     let created_at = newest.map_or(now, |newest| now.max(newest + 1));
     let (account, id) = (account(ctx), key_id.to_string());
-    let sealed = ctx.secrets.seal(place(&id), secret.expose().as_bytes());
+    let sealed = ctx.secrets.seal(NETWORK_SIGNING_KEY.place(&[&id]), secret.expose().as_bytes());
     let stored_id = id.clone();
     ctx.db
         .write(move |tx: &mut Tx| {

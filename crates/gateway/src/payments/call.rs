@@ -6,7 +6,6 @@ use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use kit::db::{DbError, Tx};
 use kit::jobs::{self, NewJob};
-use kit::secret_box::Place;
 use protocol::payments::{
     AuthorizeResponse, AuthorizeResult, Capture, PaymentRequest, PaymentTransaction, Refund, RequestState,
 };
@@ -22,6 +21,7 @@ use super::record::Payment;
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::klarna::{self, Answer, CallError, Refusal, Trouble};
+use crate::sealed::CALL_TOKEN;
 
 /// The kind of the jobs that repeat calls.
 pub const KIND: &str = "klarna_call";
@@ -190,7 +190,7 @@ impl Intent {
     #[must_use]
     pub fn with_token(mut self, ctx: &Ctx, token: Option<&SecretString>) -> Self {
         let id = self.job_key();
-        let place = Place { table: "jobs", column: "payload", id: &id };
+        let place = CALL_TOKEN.place(&[&id]);
         self.token = token.map(|token| STANDARD.encode(ctx.secrets.seal(place, token.expose_secret().as_bytes())));
         self
     }
@@ -233,9 +233,8 @@ impl Intent {
 
     fn open_token(&self, ctx: &Ctx, token: &str) -> Result<SecretString, CallError> {
         let id = self.job_key();
-        let place = Place { table: "jobs", column: "payload", id: &id };
         let sealed = STANDARD.decode(token).ok();
-        let opened = sealed.and_then(|sealed| ctx.secrets.open(place, &sealed).ok());
+        let opened = sealed.and_then(|sealed| ctx.secrets.open(CALL_TOKEN.place(&[&id]), &sealed).ok());
         let text = opened.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         // A missing master key: nothing may be sent without the token.
         let unreadable =

@@ -14,6 +14,7 @@ pub use secrets::secrets;
 
 use anyhow::Result;
 use kit::db::{Db, Migrations};
+use kit::sealed::SealedColumn;
 
 use crate::cli::{Side, SideArgs};
 
@@ -23,6 +24,14 @@ impl Side {
         match self {
             Self::Gateway => gateway::MIGRATIONS,
             Self::Network => network::MIGRATIONS,
+        }
+    }
+
+    /// The columns of this end that hold sealed values.
+    fn sealed(self) -> &'static [&'static SealedColumn] {
+        match self {
+            Self::Gateway => gateway::sealed::SEALED,
+            Self::Network => network::sealed::SEALED,
         }
     }
 }

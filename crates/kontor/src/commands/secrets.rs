@@ -1,10 +1,18 @@
-use anyhow::Result;
-use kit::secret_box::Keyring;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use crate::cli::SecretsCommand;
+use anyhow::{Context as _, Result, bail};
+use kit::db::Db;
+use kit::sealed::{self, KeyCount, Sweep, Tally};
+use kit::secret_box::{Keyring, SecretBox};
+
+use crate::cli::{SecretsCommand, Side, SideArgs, StorageArgs};
+
+/// How often a long sweep says how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// `kontor secrets`
-pub fn secrets(command: &SecretsCommand) -> Result<()> {
+pub async fn secrets(command: &SecretsCommand) -> Result<()> {
     match command {
         SecretsCommand::Generate { file } => {
             Keyring::generate_file(file)?;
@@ -18,10 +26,106 @@ pub fn secrets(command: &SecretsCommand) -> Result<()> {
             let keys = keyring.key_ids().collect::<Vec<_>>().join(", ");
             println!("new secrets are sealed with the first of: {keys}");
             println!(
-                "restart the processes that use {}; older secrets stay readable as long as their keys stay in it",
+                "restart the processes that use {}: they move what is stored to it; once `kontor secrets check` finds nothing \
+                 under an older key, on either end that uses the file, that key may go",
                 file.display()
             );
         }
+        SecretsCommand::Reseal { side } => reseal(side).await?,
+        SecretsCommand::Check { side } => {
+            let secrets = existing(&side.storage)?;
+            let db = side.open().await?;
+            check(&db, &secrets, side.side).await?;
+        }
     }
     Ok(())
+}
+
+/// The keys, never new ones: those would open nothing.
+fn existing(storage: &StorageArgs) -> Result<SecretBox> {
+    let own = storage.data_dir.join("secrets.key");
+    if storage.secrets_file.is_none() && std::env::var_os("KONTOR_SECRETS").is_none() && !own.exists() {
+        bail!("there is no key file {}; name one with --secrets-file, or the folder with --data-dir", own.display());
+    }
+    storage.secrets()
+}
+
+async fn reseal(side: &SideArgs) -> Result<()> {
+    let secrets = existing(&side.storage)?;
+    let db = side.open().await?;
+    let mut sweep = Sweep::new(db.clone(), secrets.clone(), side.side.sealed());
+    let mut said = Instant::now();
+    loop {
+        let more = sweep.step().await.context("moving secrets; run the command again, it leaves out what is done")?;
+        if !more {
+            break;
+        }
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            let Tally { seen, resealed, .. } = sweep.progress().tally;
+            println!("{seen} rows looked at, {resealed} moved so far");
+        }
+    }
+    let Tally { seen, resealed, overtaken, unopenable } = sweep.progress().tally;
+    println!(
+        "{seen} rows looked at, {resealed} moved to key {}, {overtaken} changed by others meanwhile, {unopenable} do not open",
+        current(&secrets)
+    );
+    println!(
+        "first answers kept for Idempotency-Key are among them: an old key need not wait the day until they expire"
+    );
+    check(&db, &secrets, side.side).await?;
+    if unopenable > 0 {
+        bail!(
+            "{unopenable} values do not open: a key is missing or of another installation, or they were tampered with"
+        );
+    }
+    Ok(())
+}
+
+fn current(secrets: &SecretBox) -> &str {
+    secrets.keyring().key_ids().next().unwrap_or_default()
+}
+
+/// Prints what stands under which key; fails if something stands under a key that is not there.
+async fn check(db: &Db, secrets: &SecretBox, side: Side) -> Result<()> {
+    let counts = sealed::count(db, side.sealed()).await?;
+    let held: Vec<&str> = secrets.keyring().key_ids().collect();
+    for (index, key_id) in held.iter().enumerate() {
+        let under = under(&counts, Some(key_id));
+        match (index, under.is_empty()) {
+            (0, _) => println!("key {key_id}, the current one: {}", list(&under)),
+            (_, true) => println!(
+                "key {key_id}: nothing at the {}; it may go from the keys of this end, once no process that seals with it runs",
+                side.name()
+            ),
+            (_, false) => {
+                println!("key {key_id}, still needed: {}", list(&under));
+                println!("  `kontor secrets reseal --side {}` moves them", side.name());
+            }
+        }
+    }
+    let missing: BTreeSet<&str> =
+        counts.iter().filter_map(|count| count.key_id.as_deref()).filter(|id| !held.contains(id)).collect();
+    for key_id in &missing {
+        println!("key {key_id}, MISSING: {}", list(&under(&counts, Some(key_id))));
+    }
+    let malformed = under(&counts, None);
+    if !malformed.is_empty() {
+        println!("not sealed as they must be: {}", list(&malformed));
+    }
+    if !missing.is_empty() || !malformed.is_empty() {
+        bail!("some secrets of the {} cannot be opened with these keys", side.name());
+    }
+    Ok(())
+}
+
+fn under<'a>(counts: &'a [KeyCount], key_id: Option<&str>) -> Vec<&'a KeyCount> {
+    counts.iter().filter(|count| count.key_id.as_deref() == key_id).collect()
+}
+
+fn list(counts: &[&KeyCount]) -> String {
+    let total: u64 = counts.iter().map(|count| count.values).sum();
+    let columns: Vec<String> = counts.iter().map(|count| format!("{} {}", count.column, count.values)).collect();
+    if columns.is_empty() { "nothing".to_owned() } else { format!("{total} ({})", columns.join(", ")) }
 }

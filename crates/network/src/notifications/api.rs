@@ -11,9 +11,10 @@ use protocol::{
 use serde_json::{Value, json};
 
 use super::webhook::{WebhookDraft, read_version};
-use super::{Target, delivery, simulate, store};
+use super::{Target, simulate, store};
 use crate::ctx::Ctx;
 use crate::operation::{Category, IdempotencyKey, OnBehalf, Parts, Reply, Route, Who, conflict, not_found, once};
+use crate::sealed::SIGNING_KEY;
 
 /// Signing keys per account (fact sheet 01 §9.3).
 const SIGNING_KEYS_MAX: i64 = 50;
@@ -69,7 +70,7 @@ async fn create_signing_key(
                 let now = ctx.clock.now();
                 let id = SigningKeyId::new(ctx.random.id(now));
                 let secret = ctx.random.base64url(SIGNING_KEY_BYTES);
-                let sealed = ctx.secrets.seal(delivery::secret_place(id.as_str()), secret.as_bytes());
+                let sealed = ctx.secrets.seal(SIGNING_KEY.place(&[id.as_str()]), secret.as_bytes());
                 store::insert_signing_key(tx, account, id.as_str(), &sealed, now).await?;
                 let view = SigningKey {
                     signing_key_id: Some(id),

@@ -5,12 +5,12 @@ use kit::db::{DbError, Tx, UnitFuture};
 use kit::deliveries::{self, Deliverer, Delivery, Destination, Prepared, Schedule};
 use kit::jobs::{Backoff, Worker};
 use kit::outbound::OutboundClient;
-use kit::secret_box::Place;
 use protocol::header::{KLARNA_SIGNATURE, KLARNA_SIGNING_KEY_ID};
 use protocol::{SigningSecret, WebhookStatus};
 
 use super::store;
 use crate::ctx::Ctx;
+use crate::sealed::SIGNING_KEY;
 
 /// Gaps since the attempt before (fact sheet 01 §10.3), and the statuses that acknowledge.
 const SCHEDULE: Schedule = Schedule {
@@ -27,11 +27,6 @@ pub fn register(worker: Worker, ctx: &Ctx, client: OutboundClient) -> Worker {
     let webhooks = Webhooks { ctx: ctx.clone() };
     let deliverer = Deliverer::new(ctx.db.clone(), ctx.clock.clone(), webhooks, client, SCHEDULE);
     worker.register(deliveries::KIND, CONCURRENCY, BACKOFF, deliverer)
-}
-
-/// Where the secret of a signing key is stored.
-pub(super) fn secret_place(signing_key_id: &str) -> Place<'_> {
-    Place { table: "signing_keys", column: "secret", id: signing_key_id }
 }
 
 struct Webhooks {
@@ -53,7 +48,7 @@ impl Destination for Webhooks {
                 column: "signing_keys.secret".to_owned(),
                 source,
             };
-            let opened = self.ctx.secrets.open(secret_place(&row.signing_key_id), &row.secret);
+            let opened = self.ctx.secrets.open(SIGNING_KEY.place(&[&row.signing_key_id]), &row.secret);
             let opened = opened.map_err(|error| undecodable(Box::new(error)))?;
             let text = std::str::from_utf8(&opened).map_err(|error| undecodable(Box::new(error)))?;
             let signature = protocol::sign(&SigningSecret::new(text), &delivery.body);

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use kit::db::{Db, DbError, Tx};
 use kit::http::ApiError;
-use kit::secret_box::Place;
 use protocol::{AcquiringAccountId, PartnerAccountId, PaymentAccountId, PaymentProductId, PaymentProfileId};
 use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType};
 use serde::{Deserialize, Serialize};
@@ -19,10 +18,11 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::{self, PaymentAccountRow, store as rows};
 use crate::credentials::{create_api_key, create_client_identifier};
 use crate::ctx::Ctx;
+use crate::sealed::SEED_SECRET;
 use crate::tokens;
 
 /// The one row of `seed_secrets`.
-const PLACE: Place<'static> = Place { table: "seed_secrets", column: "sealed", id: "credentials" };
+const SECRET_NAME: &str = "credentials";
 /// Validity of the certificate (RULINGS §2).
 const CERTIFICATE_YEARS: i32 = 3;
 /// "Book stores": `default_merchant_category_code` of the seeded Partner.
@@ -169,9 +169,10 @@ pub async fn move_clock(db: &Db, offset_us: i64) -> Result<i64, DbError> {
 /// [`SeedError`].
 pub async fn credentials(ctx: &Ctx) -> Result<Option<Credentials>, SeedError> {
     let sealed: Option<Vec<u8>> =
-        ctx.db.read(|tx| Box::pin(store::secret(tx, PLACE.id))).await.map_err(SeedError::Store)?;
+        ctx.db.read(|tx| Box::pin(store::secret(tx, SECRET_NAME))).await.map_err(SeedError::Store)?;
     let Some(sealed) = sealed else { return Ok(None) };
-    let mut credentials: Credentials = serde_json::from_slice(&ctx.secrets.open(PLACE, &sealed)?)?;
+    let opened = ctx.secrets.open(SEED_SECRET.place(&[SECRET_NAME]), &sealed)?;
+    let mut credentials: Credentials = serde_json::from_slice(&opened)?;
     credentials.base_url.clone_from(&ctx.config.base_url);
     Ok(Some(credentials))
 }
@@ -278,7 +279,8 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
         },
     };
     let text = serde_json::to_vec(&credentials).map_err(ApiError::internal)?;
-    store::insert_secret(tx, PLACE.id, &ctx.secrets.seal(PLACE, &text), now).await?;
+    let sealed = ctx.secrets.seal(SEED_SECRET.place(&[SECRET_NAME]), &text);
+    store::insert_secret(tx, SECRET_NAME, &sealed, now).await?;
     Ok(())
 }
 

@@ -16,7 +16,6 @@ use http::HeaderMap;
 use kit::clock::{HOUR_US, SECOND_US};
 use kit::db::{Tx, UnitFuture};
 use kit::http::ApiError;
-use kit::secret_box::Place;
 use protocol::event::EventType;
 use protocol::header::{
     KLARNA_CUSTOMER_TOKEN, KLARNA_INTEROPERABILITY_TOKEN, KLARNA_NETWORK_SESSION_TOKEN, KLARNA_PAYMENT_TOKEN,
@@ -36,6 +35,7 @@ pub use session_token::{Claims, Signer, Standing, TokenError};
 use crate::ctx::Ctx;
 use crate::notifications::{self, NewEvent};
 use crate::payments::verdict::Persona;
+use crate::sealed::{CUSTOMER_TOKEN, TOKEN_KEY};
 
 /// How long a grant can be spent (fact sheet 03 §4.3).
 pub const GRANT_US: i64 = HOUR_US;
@@ -109,7 +109,7 @@ pub async fn keys(ctx: &Ctx) -> Result<Keys, ApiError> {
     if found.is_none() {
         let mut secret = Zeroizing::new([0; KEY_BYTES]);
         ctx.random.fill(&mut *secret);
-        let sealed = ctx.secrets.seal(key_place(), &*secret);
+        let sealed = ctx.secrets.seal(TOKEN_KEY.place(&[KEY_NAME]), &*secret);
         let now = ctx.clock.now();
         ctx.write(|| {
             let sealed = sealed.clone();
@@ -133,15 +133,11 @@ pub async fn keys_in(tx: &mut Tx, ctx: &Ctx) -> Result<Keys, ApiError> {
     }
     let sealed =
         store::key(tx, KEY_NAME).await?.ok_or_else(|| ApiError::internal("the token keys were not made yet"))?;
-    let secret = ctx.secrets.open(key_place(), &sealed).map_err(ApiError::internal)?;
+    let secret = ctx.secrets.open(TOKEN_KEY.place(&[KEY_NAME]), &sealed).map_err(ApiError::internal)?;
     if secret.len() != KEY_BYTES {
         return Err(ApiError::internal("the token keys have another length"));
     }
     Ok(ctx.token_keys.0.get_or_init(|| Keys::new(&secret)).clone())
-}
-
-fn key_place() -> Place<'static> {
-    Place { table: "network_keys", column: "sealed", id: KEY_NAME }
 }
 
 /// What a grant allows.
@@ -536,7 +532,7 @@ pub async fn issue_customer_token(
     let scopes: Vec<&str> = new.scopes.iter().map(TokenScope::as_str).collect();
     let row = store::CustomerTokenRow {
         account_id: new.account.to_string(),
-        sealed: ctx.secrets.seal(token_place(&id), token.as_str().as_bytes()),
+        sealed: ctx.secrets.seal(CUSTOMER_TOKEN.place(&[&id]), token.as_str().as_bytes()),
         token_id: id.clone(),
         reference: new.reference.map(str::to_owned),
         scopes: scopes.join(" "),
@@ -559,7 +555,7 @@ pub async fn customer_token(
     id: &str,
 ) -> Result<Option<(StoredCustomer, CustomerToken)>, ApiError> {
     let Some(row) = store::customer_token(tx, account.as_str(), id).await? else { return Ok(None) };
-    let text = ctx.secrets.open(token_place(id), &row.sealed).map_err(ApiError::internal)?;
+    let text = ctx.secrets.open(CUSTOMER_TOKEN.place(&[id]), &row.sealed).map_err(ApiError::internal)?;
     let text = std::str::from_utf8(&text).map_err(ApiError::internal)?;
     Ok(Some((StoredCustomer::from_row(&row)?, CustomerToken::opaque(text).map_err(ApiError::internal)?)))
 }
@@ -618,8 +614,4 @@ pub async fn revoke_customer_token(
 
 fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
-}
-
-fn token_place(id: &str) -> Place<'_> {
-    Place { table: "customer_tokens", column: "sealed", id }
 }

@@ -1,0 +1,40 @@
+//! What this end keeps sealed. Nothing can be sealed in a place that is not listed here (see [`kit::sealed`]).
+
+use kit::sealed::{Form, Id};
+
+kit::sealed_columns! {
+    /// Every column that holds sealed values, for the move to a new key.
+    pub const SEALED;
+
+    /// What signs webhooks to Partners.
+    pub(crate) ENDPOINT_SECRET {
+        table: "webhook_endpoints", column: "secret", key: ["partner_id", "endpoint_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
+    /// What signed them before and is still honoured: a rotation moves the sealed bytes here. Listed after the column that they come
+    /// from, so that a sweep that passes meanwhile sees them once at least.
+    pub(crate) ENDPOINT_PREVIOUS_SECRET {
+        table: "webhook_endpoints", column: "previous_secret", sealed_as: "secret", key: ["partner_id", "endpoint_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
+    /// What verifies webhooks from Klarna.
+    pub(crate) NETWORK_SIGNING_KEY {
+        table: "network_signing_keys", column: "secret", key: ["account_id", "signing_key_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// Webhooks from Klarna: they hold session tokens and customers' names.
+    pub(crate) INBOX_BODY {
+        table: "inbox_messages", column: "body", key: ["account_id", "event_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// Session tokens of calls that are under way.
+    pub(crate) CALL_TOKEN {
+        table: "jobs", column: "payload", key: ["kind", "key"],
+        id: Id::Second, form: Form::JsonMember("token"),
+    }
+    /// First answers that may show a secret. Those to payments are not sealed.
+    pub(crate) FIRST_ANSWER {
+        table: "idempotency_keys", column: "body", key: ["scope", "key"],
+        id: Id::Both(" "), form: Form::BytesOrPlain,
+    }
+}

@@ -1,0 +1,34 @@
+//! What this end keeps sealed. Nothing can be sealed in a place that is not listed here (see [`kit::sealed`]).
+
+use kit::sealed::{Form, Id};
+
+kit::sealed_columns! {
+    /// Every column that holds sealed values, for the move to a new key.
+    pub const SEALED;
+
+    /// What signs webhooks.
+    pub(crate) SIGNING_KEY {
+        table: "signing_keys", column: "secret", key: ["account_id", "signing_key_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// The text of a stored customer's token.
+    pub(crate) CUSTOMER_TOKEN {
+        table: "customer_tokens", column: "sealed", key: ["account_id", "token_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// What session tokens are made with.
+    pub(crate) TOKEN_KEY {
+        table: "network_keys", column: "sealed", key: ["name"],
+        id: Id::First, form: Form::Bytes,
+    }
+    /// The seeded accounts' credentials.
+    pub(crate) SEED_SECRET {
+        table: "seed_secrets", column: "sealed", key: ["name"],
+        id: Id::First, form: Form::Bytes,
+    }
+    /// First answers that show a secret. Others are not sealed.
+    pub(crate) FIRST_ANSWER {
+        table: "idempotency_keys", column: "body", key: ["scope", "key"],
+        id: Id::Both(" "), form: Form::BytesOrPlain,
+    }
+}
