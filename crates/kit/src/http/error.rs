@@ -61,8 +61,8 @@ impl FieldFault {
 pub struct ApiErrorParts {
     /// HTTP status of the answer.
     pub status: StatusCode,
-    /// Who has to act; see [`error_type`]. Absent where the shape leaves it out (unknown routes).
-    pub error_type: Option<&'static str>,
+    /// Who has to act; see [`error_type`]. Always shown, also for unknown routes (RULINGS 1.6).
+    pub error_type: &'static str,
     /// The constant that callers build logic on.
     pub error_code: Cow<'static, str>,
     /// For a developer; may change at any time.
@@ -97,7 +97,7 @@ impl ApiError {
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(ApiErrorParts {
             status,
-            error_type: Some(usual_type(status)),
+            error_type: usual_type(status),
             error_code: code.into(),
             message: message.into(),
             validation_errors: Vec::new(),
@@ -153,7 +153,7 @@ impl ApiError {
 
     /// 404 for a path that no route serves.
     pub fn no_such_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "No operation exists at this path.").without_type()
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "No operation exists at this path.")
     }
 
     /// 405; the router adds `allow`.
@@ -164,7 +164,6 @@ impl ApiError {
             "NOT_FOUND",
             "The path exists, but not with this method; see the allow header.",
         )
-        .without_type()
     }
 
     /// 500 `TIMEOUT`: the request took longer than it may (fact sheet 01 §7).
@@ -186,14 +185,7 @@ impl ApiError {
     /// Replaces the error type.
     #[must_use]
     pub fn with_type(mut self, error_type: &'static str) -> Self {
-        self.error_type = Some(error_type);
-        self
-    }
-
-    /// Leaves the error type out.
-    #[must_use]
-    pub fn without_type(mut self) -> Self {
-        self.error_type = None;
+        self.error_type = error_type;
         self
     }
 
@@ -258,8 +250,7 @@ impl ApiError {
 #[derive(Serialize)]
 struct Shape<'a> {
     error_id: Uuid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_type: Option<&'static str>,
+    error_type: &'static str,
     error_code: &'a str,
     error_message: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -340,7 +331,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 fn usual_type(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 | 429 => error_type::ACCESS,
-        403 | 404 | 409 | 410 | 412 => error_type::RESOURCE,
+        403..=405 | 409 | 410 | 412 => error_type::RESOURCE,
         500.. => error_type::TECHNICAL,
         _ => error_type::INPUT,
     }
@@ -376,7 +367,7 @@ mod tests {
             })
         );
         let bare: serde_json::Value = serde_json::from_slice(&ApiError::no_such_route().to_json()).unwrap();
-        assert!(bare.get("error_type").is_none() && bare.get("validation_errors").is_none());
+        assert!(bare["error_type"] == "RESOURCE_ERROR" && bare.get("validation_errors").is_none());
     }
 
     #[test]

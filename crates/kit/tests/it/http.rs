@@ -207,10 +207,11 @@ async fn an_internal_error_shows_its_id_and_no_cause() {
 async fn unknown_routes_and_methods_are_answered_in_our_shape() {
     let server = serve_plainly(router()).await;
     let body = error(client().get(server.url("/nowhere")).send().await.unwrap(), 404, "NOT_FOUND").await;
-    assert!(body.get("error_type").is_none());
+    assert_eq!(body["error_type"], "RESOURCE_ERROR");
     let response = client().post(server.url("/items/1")).send().await.unwrap();
     let allow = response.headers()["allow"].to_str().unwrap().to_owned();
-    error(response, 405, "NOT_FOUND").await;
+    let body = error(response, 405, "NOT_FOUND").await;
+    assert_eq!(body["error_type"], "RESOURCE_ERROR");
     assert!(allow.contains("GET") && allow.contains("DELETE"), "{allow}");
 }
 
