@@ -11,4 +11,5 @@ mod payments_create;
 mod payments_customer;
 mod payments_faults;
 mod payments_manage;
+mod sealed;
 mod stage;

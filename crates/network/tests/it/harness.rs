@@ -104,7 +104,12 @@ pub async fn ends() -> Vec<End> {
 
 /// Starts a network end at a place.
 pub async fn start(place: &Place, wishes: Wishes) -> End {
-    let mut options = Options::new(place.db.clone(), SocketAddr::from(([127, 0, 0, 1], 0)), secrets());
+    start_with(place, wishes, secrets()).await
+}
+
+/// The same with other keys for what is sealed.
+pub async fn start_with(place: &Place, wishes: Wishes, secrets: SecretBox) -> End {
+    let mut options = Options::new(place.db.clone(), SocketAddr::from(([127, 0, 0, 1], 0)), secrets);
     options.config = wishes.config;
     options.clock = wishes.clock;
     options.seed = wishes.seed;

@@ -13,3 +13,4 @@ mod payments_requests;
 mod payments_steps;
 mod payments_transactions;
 mod routes;
+mod sealed;

@@ -1,0 +1,129 @@
+//! Everything that the gateway seals moves to a new key, and works without the old one.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use gateway::sealed::SEALED;
+use gateway::{Ctx, Parts, inbox};
+use http::Request;
+use kit::clock::MINUTE_US;
+use kit::jobs::Poke;
+use kit::outbound::{UpstreamConfig, upstream_client};
+use kit::rate_limit::RateLimiter;
+use kit::sealed::Sweep;
+use kit::secret_box::{Keyring, SecretBox};
+use kit::shutdown::Shutdown;
+use protocol::{SigningSecret, Timestamp, sign};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::harness::{Act, scenes};
+use crate::stage::{self, Notifications, Stage, eventually};
+
+/// The key of [`Stage`], and one that comes after it.
+const FIRST: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const SECOND: &str = "k2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+fn keys(lines: &[&str]) -> SecretBox {
+    SecretBox::new(Keyring::from_env_text(&lines.join("\n")).unwrap())
+}
+
+/// Moves all to the second key; returns which columns held something. What follows has the second key only.
+async fn rotate(stage: &Stage) -> (BTreeSet<String>, Ctx) {
+    let tally = Sweep::new(stage.db().clone(), keys(&[SECOND, FIRST]), SEALED).run().await.unwrap();
+    assert_eq!((tally.overtaken, tally.unopenable), (0, 0));
+    let counts = kit::sealed::count(stage.db(), SEALED).await.unwrap();
+    assert!(counts.iter().all(|count| count.key_id.as_deref() == Some("k2")), "{counts:?}");
+    assert_eq!(counts.iter().map(|count| count.values).sum::<u64>(), tally.resealed);
+    let before = &stage.ctx;
+    let http = upstream_client(UpstreamConfig::default()).unwrap();
+    let ctx = Ctx::new(Parts {
+        db: before.db.clone(),
+        clock: before.clock.clone(),
+        random: before.random.clone(),
+        secrets: keys(&[SECOND]),
+        config: before.config.clone(),
+        klarna: gateway::klarna::Client::new(&before.config, http, before.random.clone()).unwrap(),
+        limiter: RateLimiter::new(),
+        poke: Poke::default(),
+    });
+    (counts.into_iter().map(|count| count.column).collect(), ctx)
+}
+
+fn endpoint(key: &str) -> Request<Body> {
+    let body = json!({"url": "https://shop.example/hooks", "event_types": ["*"]});
+    let request = Request::post("/v1/webhook-endpoints").header("authorization", format!("Bearer {key}"));
+    let request = request.header("idempotency-key", "once").header("content-type", "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+async fn body_of(response: axum::response::Response) -> Value {
+    serde_json::from_slice(&axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn keys_messages_and_first_answers_move_to_the_new_key() {
+    for test in stage::databases().await {
+        let (network, url) = Notifications::start().await;
+        let stage = Stage::new(test, &url, |_| {});
+        let key_id = inbox::ensure_subscription(&stage.ctx).await.unwrap().signing_key_id;
+        let secret = SigningSecret::new(network.state.lock().unwrap().keys[&key_id].clone());
+        let deliver = |event_id: &str| {
+            let body = json!({"metadata": {"event_type": "dispute.opened", "event_id": event_id, "event_version": "v2",
+                "occurred_at": Timestamp::from_micros(stage::BEGINNING).unwrap().to_string()}, "payload": {}});
+            let request = Request::post("/klarna/webhooks").header("content-type", "application/json");
+            let signature = sign(&secret, body.to_string().as_bytes());
+            let request = request.header("klarna-signature", signature).header("klarna-signing-key-id", &key_id);
+            request.body(Body::from(body.to_string())).unwrap()
+        };
+        assert_eq!(stage.send(deliver("e-1")).await.status, 200);
+        let partner = stage.partner("MQ7R2T9A").await;
+        let made = stage.send(endpoint(&partner.key)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let path = format!("/v1/webhook-endpoints/{}/rotate-secret", made.body["id"].as_str().unwrap());
+        assert_eq!(stage.call(&partner, "POST", &path, None).await.status, 200);
+
+        let (columns, ctx) = rotate(&stage).await;
+        let all: BTreeSet<String> = SEALED.iter().map(|column| column.name()).collect();
+        let elsewhere = BTreeSet::from(["jobs.payload".to_owned()]);
+        assert_eq!(columns, &all - &elsewhere);
+        let router = gateway::router(&ctx);
+        let replayed = router.clone().oneshot(endpoint(&partner.key)).await.unwrap();
+        assert_eq!(body_of(replayed).await, made.body, "the first answer, secret and all");
+        let delivered = router.oneshot(deliver("e-2")).await.unwrap();
+        assert_eq!(delivered.status(), 200, "the network's key still verifies");
+        let shutdown = Shutdown::new();
+        let working = tokio::spawn(gateway::worker(&ctx).run(shutdown.token()));
+        let account = ctx.config.klarna_account_id.clone();
+        eventually("the message is read", || async {
+            let message = inbox::message(stage.db(), &account, "e-1").await.unwrap();
+            message.filter(|message| message.state == "IGNORED")
+        })
+        .await;
+        shutdown.trigger();
+        working.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_under_way_is_repeated_with_its_token_after_the_key_moved() {
+    for scene in scenes().await {
+        let failing = Act::Answer(500, json!({"error_code": "INTERNAL_ERROR"}));
+        scene.klarna.next("finalize", [failing.clone(), failing.clone(), failing]);
+        let made = scene
+            .post("/v1/payments", json!({"amount": 100, "currency": "EUR", "klarna_network_session_token": "gr.an.t"}))
+            .await;
+        assert_eq!((made.status.as_u16(), &made.body["state"]), (202, &json!("PENDING")), "{}", made.text);
+        let (columns, ctx) = rotate(&scene.stage).await;
+        assert!(columns.contains("jobs.payload"), "{columns:?}");
+        let shutdown = Shutdown::new();
+        let working = tokio::spawn(gateway::worker(&ctx).run(shutdown.token()));
+        scene.stage.clock.advance(MINUTE_US);
+        scene.wait_for(made.body["id"].as_str().unwrap(), "AUTHORIZED").await;
+        assert!(
+            scene.klarna.calls("finalize").iter().all(|call| call.header("klarna-network-session-token") == "gr.an.t")
+        );
+        shutdown.trigger();
+        working.await.unwrap();
+    }
+}
