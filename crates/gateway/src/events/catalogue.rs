@@ -22,7 +22,11 @@ pub const CATALOGUE: &[Kind] = &[
     Kind { name: "payment.captured", meaning: "An amount was captured; the payment lists all captures." },
     Kind { name: "payment.refunded", meaning: "An amount was refunded; the payment lists all refunds." },
     Kind { name: "payment.voided", meaning: "What was not captured was given up." },
-    Kind { name: "payment.updated", meaning: "The payment's amount, references or purchase data changed." },
+    Kind {
+        name: "payment.updated",
+        meaning: "The payment's amount, references or purchase data changed, or Klarna refused a capture, refund, void, cancellation \
+            or change of it.",
+    },
     Kind { name: "payment.closed", meaning: "Nothing further can happen to the payment." },
     Kind { name: "payment.failed", meaning: "The payment ended because of a technical fault; no money moved." },
 ];

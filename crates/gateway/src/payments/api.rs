@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{CreatePayment, MoveMoney, UpdatePayment};
+use super::body::{CreatePayment, MoveMoney, UpdatePayment, check_empty};
 use super::payment::PaymentState;
-use super::record::{OperationView, PaymentView};
+use super::record::{OperationView, Payment, PaymentView};
 use super::store::{self, ListFilter};
 use super::{begin, returning};
 use crate::Ctx;
@@ -109,6 +109,10 @@ pub struct UpdatePaymentBody {
     /// As at creation; members that are absent stay.
     #[schema(value_type = Option<Object>)]
     pub supplementary_purchase_data: Option<Value>,
+    /// From your integration to Klarna, unmodified.
+    pub klarna_network_data: Option<String>,
+    /// Older name of `klarna_network_data`.
+    pub klarna_interoperability_data: Option<String>,
 }
 
 /// A capture to be made. Without an amount, all that is left.
@@ -126,6 +130,9 @@ pub struct CreateCaptureBody {
     /// How it travels: `[{"delivery": {"tracking_number", "tracking_url", "shipping_carrier"}}]`.
     #[schema(value_type = Option<Vec<Object>>)]
     pub shipments: Option<Vec<Value>>,
+    /// May hold `line_items`, `shipments`, and whatever else Klarna can be told of a capture.
+    #[schema(value_type = Option<Object>)]
+    pub supplementary_capture_data: Option<Value>,
     /// From your integration to Klarna, unmodified.
     pub klarna_network_data: Option<String>,
     /// Older name of `klarna_network_data`.
@@ -144,6 +151,9 @@ pub struct CreateRefundBody {
     /// What is refunded; the sum of `total_amount` is the amount.
     #[schema(value_type = Option<Vec<Object>>)]
     pub line_items: Option<Vec<Value>>,
+    /// May hold `line_items`, and whatever else Klarna can be told of a refund.
+    #[schema(value_type = Option<Object>)]
+    pub supplementary_refund_data: Option<Value>,
     /// From your integration to Klarna, unmodified.
     pub klarna_network_data: Option<String>,
     /// Older name of `klarna_network_data`.
@@ -163,7 +173,8 @@ pub struct PaymentList {
 ///
 /// Asks Klarna to authorize. In `REQUIRES_CUSTOMER_ACTION` send the customer to `next_action.url`; with the token of a customer who has
 /// approved already (Express Checkout) the payment is `AUTHORIZED` at once. A 202 says that Klarna has not answered yet: the payment
-/// is `PENDING`, and an event tells how it ended.
+/// is `PENDING`, and an event tells how it ended. If Klarna refuses the request itself, a token that was spent for instance, the answer
+/// is Klarna's refusal; the payment stays in your list as `FAILED`, and a new attempt needs a new `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/v1/payments", operation_id = "create_payment", tag = "Payments",
     request_body = CreatePaymentBody,
@@ -235,7 +246,7 @@ async fn list_payments(
     let address = format!("{}/v1/payments", ctx.config.public_url.as_str().trim_end_matches('/'));
     let (payments, pagination) =
         page::cut(&query, &address, &cursor, size, payments, |payment| payment.payment_id.as_str());
-    Ok(Json(PaymentList { payments: payments.iter().map(|payment| payment.view(&[])).collect(), pagination }))
+    Ok(Json(PaymentList { payments: payments.iter().map(Payment::listed).collect(), pagination }))
 }
 
 fn filter(query: &mut Query) -> ListFilter {
@@ -372,7 +383,8 @@ async fn refund_payment(
 
 /// Void a payment
 ///
-/// Gives up everything that is not captured.
+/// Gives up everything that is not captured. The body is empty or `{}`: what stays authorized cannot be chosen here, lower the amount
+/// instead.
 #[utoipa::path(
     post, path = "/v1/payments/{payment_id}/void", operation_id = "void_payment", tag = "Payments",
     params(("payment_id" = String, Path, description = "`pay_…`")),
@@ -389,8 +401,10 @@ async fn void_payment(
     headers: HeaderMap,
     body: OptionalJsonBody,
 ) -> Result<Response, ApiError> {
+    let body = value_of(body);
     let operation = format!("POST /v1/payments/{payment_id}/void");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&value_of(body)))?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body))?;
+    check_empty(&body)?;
     begin::void(&ctx, caller, once, payment_id).await
 }
 
@@ -413,8 +427,10 @@ async fn cancel_payment(
     headers: HeaderMap,
     body: OptionalJsonBody,
 ) -> Result<Response, ApiError> {
+    let body = value_of(body);
     let operation = format!("POST /v1/payments/{payment_id}/cancel");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&value_of(body)))?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body))?;
+    check_empty(&body)?;
     begin::cancel(&ctx, caller, once, payment_id).await
 }
 

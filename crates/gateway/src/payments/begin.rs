@@ -12,6 +12,7 @@ use kit::http::ApiError;
 use kit::idempotency::{self, Known, StoredAnswer};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 
 use super::body::{CaptureMode, CreatePayment, MoveMoney, UpdatePayment};
 use super::call::{self, AnswerTo, Changes, FirstCall, Intent, Step};
@@ -57,8 +58,6 @@ pub(super) async fn create(
     once: Once,
     asked: CreatePayment,
 ) -> Result<Response, ApiError> {
-    caller.require_active()?;
-    require_network(ctx)?;
     let now = ctx.clock.now();
     let payment_id = format!("pay_{}", ctx.random.id(now).simple());
     let automatic = asked.capture == CaptureMode::Automatic;
@@ -107,25 +106,39 @@ pub(super) async fn create(
         .with_token(ctx, asked.session_token.as_ref());
     intent.answer_to = Some(answer_to(&once));
     let purchase = Value::Object(asked.purchase).to_string();
-    let prepared = Arc::new((once, intent, payment, purchase));
-    let begun = ctx
-        .db
-        .write_repeating(|| {
-            let (ctx, prepared) = (ctx.clone(), Arc::clone(&prepared));
-            move |tx: &mut Tx| -> UnitFuture<'_, Result<Begun, ApiError>> {
-                Box::pin(async move {
-                    let (once, intent, payment, purchase) = &*prepared;
-                    if let Some(answer) = replay(tx, &ctx, once).await? {
-                        return Ok(Begun::Replayed(answer));
-                    }
-                    store::insert(tx, payment, purchase).await?;
-                    intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
-                    Ok(Begun::Call(Box::new(intent.clone()), Box::new(payment.clone())))
-                })
-            }
-        })
-        .await?;
-    finish(ctx, begun).await
+    let prepared = Arc::new((caller, once, intent, payment, purchase));
+    let ctx = ctx.clone();
+    detached(async move {
+        let begun = ctx
+            .db
+            .write_repeating(|| {
+                let (ctx, prepared) = (ctx.clone(), Arc::clone(&prepared));
+                move |tx: &mut Tx| -> UnitFuture<'_, Result<Begun, ApiError>> {
+                    Box::pin(async move {
+                        let (caller, once, intent, payment, purchase) = &*prepared;
+                        // What was answered before is answered again, whatever has changed since.
+                        if let Some(answer) = replay(tx, &ctx, once).await? {
+                            return Ok(Begun::Replayed(answer));
+                        }
+                        caller.require_active()?;
+                        require_network(&ctx)?;
+                        store::insert(tx, payment, purchase).await?;
+                        intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
+                        Ok(Begun::Call(Box::new(intent.clone()), Box::new(payment.clone())))
+                    })
+                }
+            })
+            .await?;
+        finish(&ctx, begun).await
+    })
+    .await
+}
+
+/// Runs to its end in a task of its own, from the intent to the outcome: a caller that goes away stops nothing half-way.
+async fn detached(
+    work: impl Future<Output = Result<Response, ApiError>> + Send + 'static,
+) -> Result<Response, ApiError> {
+    tokio::spawn(work.in_current_span()).await.map_err(ApiError::internal)?
 }
 
 /// `POST /v1/payments/{payment_id}/captures`.
@@ -138,6 +151,7 @@ pub(super) async fn capture(
 ) -> Result<Response, ApiError> {
     on_payment(ctx, caller, once, payment_id, move |ctx, caller, change, now| {
         let amount = change.payment.books.begin_capture(&change.plain(), asked.amount).map_err(forbidden)?;
+        asked.check_lines(amount)?;
         let id = format!("cap_{}", ctx.random.id(now).simple());
         let mut body = json!({ "capture_amount": amount, "payment_capture_reference": id });
         if asked.release_remaining {
@@ -165,6 +179,7 @@ pub(super) async fn refund(
         let operations = change.plain();
         let capture_id = asked.capture_id.as_deref();
         let amount = change.payment.books.begin_refund(&operations, asked.amount, capture_id).map_err(forbidden)?;
+        asked.check_lines(amount)?;
         let id = format!("ref_{}", ctx.random.id(now).simple());
         let mut body = json!({ "refund_amount": amount, "payment_refund_reference": id });
         add_data(&mut body, "supplementary_refund_data", &asked);
@@ -291,47 +306,51 @@ async fn on_payment<F>(
 where
     F: Fn(&Ctx, &PartnerCaller, &mut Change, i64) -> Result<Next, ApiError> + Send + Sync + 'static,
 {
-    require_network(ctx)?;
     let shared = Arc::new((caller, once, payment_id, decide));
-    let begun = ctx
-        .db
-        .write_repeating(|| {
-            let (ctx, shared) = (ctx.clone(), Arc::clone(&shared));
-            move |tx: &mut Tx| -> UnitFuture<'_, Result<Begun, ApiError>> {
-                Box::pin(async move {
-                    let (caller, once, payment_id, decide) = &*shared;
-                    let now = ctx.clock.now();
-                    // Foreign and absent look the same, whatever the key was used for.
-                    let found = Change::lock(tx, &caller.partner_id, payment_id).await?;
-                    let mut change = found.ok_or_else(no_such_payment)?;
-                    if let Some(answer) = replay(tx, &ctx, once).await? {
-                        return Ok(Begun::Replayed(answer));
-                    }
-                    match decide(&ctx, caller, &mut change, now)? {
-                        Next::Call(mut intent) => {
-                            intent.answer_to = Some(answer_to(once));
-                            change.write(tx, &ctx, now).await?;
-                            intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
-                            Ok(Begun::Call(intent, Box::new(change.payment)))
+    let ctx = ctx.clone();
+    detached(async move {
+        let begun = ctx
+            .db
+            .write_repeating(|| {
+                let (ctx, shared) = (ctx.clone(), Arc::clone(&shared));
+                move |tx: &mut Tx| -> UnitFuture<'_, Result<Begun, ApiError>> {
+                    Box::pin(async move {
+                        let (caller, once, payment_id, decide) = &*shared;
+                        let now = ctx.clock.now();
+                        // Foreign and absent look the same, whatever the key was used for.
+                        let found = Change::lock(tx, &caller.partner_id, payment_id).await?;
+                        let mut change = found.ok_or_else(no_such_payment)?;
+                        if let Some(answer) = replay(tx, &ctx, once).await? {
+                            return Ok(Begun::Replayed(answer));
                         }
-                        Next::AtOnce(changes) => {
-                            change.change_at_once(tx, &changes).await?;
-                            change.write(tx, &ctx, now).await?;
-                            let view = change.payment.view(&change.operations);
-                            let body = serde_json::to_vec(&view).map_err(ApiError::internal)?;
-                            let answer = StoredAnswer { status: 200, body };
-                            idempotency::complete(tx, &once.scope, &once.key, &answer).await?;
-                            Ok(Begun::Done(answer))
+                        match decide(&ctx, caller, &mut change, now)? {
+                            Next::Call(mut intent) => {
+                                require_network(&ctx)?;
+                                intent.answer_to = Some(answer_to(once));
+                                change.write(tx, &ctx, now).await?;
+                                intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
+                                Ok(Begun::Call(intent, Box::new(change.payment)))
+                            }
+                            Next::AtOnce(changes) => {
+                                change.change_at_once(tx, &changes).await?;
+                                change.write(tx, &ctx, now).await?;
+                                let view = change.payment.view(&change.operations);
+                                let body = serde_json::to_vec(&view).map_err(ApiError::internal)?;
+                                let answer = StoredAnswer { status: 200, body };
+                                idempotency::complete(tx, &once.scope, &once.key, &answer).await?;
+                                Ok(Begun::Done(answer))
+                            }
                         }
-                    }
-                })
-            }
-        })
-        .await?;
-    finish(ctx, begun).await
+                    })
+                }
+            })
+            .await?;
+        finish(&ctx, begun).await
+    })
+    .await
 }
 
-/// Makes the call, in a task of its own: a caller that goes away doesn't stop it half-way.
+/// Makes the call.
 async fn finish(ctx: &Ctx, begun: Begun) -> Result<Response, ApiError> {
     let (intent, payment) = match begun {
         Begun::Call(intent, payment) => (*intent, *payment),
@@ -341,11 +360,10 @@ async fn finish(ctx: &Ctx, begun: Begun) -> Result<Response, ApiError> {
         }
         Begun::Replayed(answer) => return Ok(respond(&answer, true)),
     };
-    let (task_ctx, payment_id, partner_id) = (ctx.clone(), payment.payment_id.clone(), payment.partner_id.clone());
+    let (payment_id, partner_id) = (payment.payment_id.clone(), payment.partner_id.clone());
     let step = intent.step.clone();
     let known = (step == Step::Authorize).then_some(payment);
-    let task = tokio::spawn(async move { settle::carry_out(&task_ctx, intent, known, false).await });
-    match task.await.map_err(ApiError::internal)? {
+    match settle::carry_out(ctx, intent, known, false).await {
         Ok(Settled::Answered(answer)) => return Ok(respond(&answer, false)),
         Ok(Settled::Outstanding) => {}
         // The call was made and its outcome could not be written: open, like one that was not answered.

@@ -38,6 +38,20 @@ const DATA_NAMES: [&str; 2] = ["klarna_network_data", "klarna_interoperability_d
 /// What may stand on top instead of in the purchase data.
 const LIFTED: [&str; 3] = ["line_items", "customer", "shipping"];
 const PURCHASE: &str = "supplementary_purchase_data";
+/// What is settled when a payment is made.
+const FIXED: [&str; 9] = [
+    "currency",
+    "capture",
+    "return_url",
+    "cancel_url",
+    "app_return_url",
+    "interaction_expiry",
+    "payment_option_id",
+    "locale",
+    "country",
+];
+/// What a payment and a change of it have in common, besides the passthrough.
+const SHARED: [&str; 4] = ["amount", "reference", "metadata", PURCHASE];
 
 /// When the money is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +133,8 @@ pub struct MoveMoney {
     /// `supplementary_capture_data` or `supplementary_refund_data`, with lifted line items and shipments.
     pub data: Map<String, Value>,
     pub network_data: Option<NetworkData>,
+    /// Where the Partner wrote the line items.
+    line_items_place: String,
 }
 
 /// A checked `PATCH /v1/payments/{id}`.
@@ -204,6 +220,7 @@ impl CreatePayment {
         let (body, lifted) = lift(body, &mut faults)?;
         let shape = if local { &*CREATE_LOCAL } else { &*CREATE };
         faults.extend(renamed(field_faults(shape.check(&body)), &lifted));
+        refuse_unknown(&body, &[&SHARED, &FIXED, &TOKEN_NAMES, &DATA_NAMES], &mut faults);
         let mut metadata = check_metadata(body.get("metadata"), &mut faults);
         let session_token = agreed(&body, &mut metadata, TOKEN_NAMES, &mut faults).map(|(_, value)| value);
         let network_data = agreed(&body, &mut metadata, DATA_NAMES, &mut faults);
@@ -267,11 +284,12 @@ impl UpdatePayment {
         let sent_metadata = present(&body, "metadata");
         let mut metadata = check_metadata(body.get("metadata"), &mut faults);
         let network_data = agreed(&body, &mut metadata, DATA_NAMES, &mut faults);
-        for name in ["currency", "capture", "return_url", "cancel_url", "app_return_url"] {
-            if present(&body, name) {
-                faults.push(FieldFault::new(name, "cannot be changed; make a new payment"));
-            }
+        // A token authorizes; here it would do nothing, and must not stay among what is shown.
+        metadata.retain(|name, _| !TOKEN_NAMES.contains(&name.as_str()));
+        for name in FIXED.iter().chain(&TOKEN_NAMES).filter(|name| present(&body, name)) {
+            faults.push(FieldFault::new(*name, "cannot be changed; make a new payment"));
         }
+        refuse_unknown(&body, &[&SHARED, &FIXED, &TOKEN_NAMES, &DATA_NAMES], &mut faults);
         let amount = body.get("amount").and_then(Value::as_i64).filter(|amount| *amount > 0);
         if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body, amount)) {
             faults.extend(renamed(field_faults(vec![fault]), &lifted));
@@ -336,6 +354,9 @@ impl MoveMoney {
         for name in foreign.iter().filter(|name| present(&body, name)) {
             faults.push(FieldFault::new(*name, "does not belong to this operation"));
         }
+        // A misspelt amount would otherwise move all that is left.
+        let own = ["amount", "reference", "capture_id", "release_remaining", member];
+        refuse_unknown(&body, &[&own, &DATA_NAMES], &mut faults);
         // Klarna's own table for what has Klarna's shape.
         let theirs =
             Value::Object(body.get(member).map(|data| (member.to_owned(), data.clone())).into_iter().collect());
@@ -355,8 +376,31 @@ impl MoveMoney {
             release_remaining: body.get("release_remaining").and_then(Value::as_bool).unwrap_or(false),
             data: object(body.get(member).cloned()),
             network_data: network_data.map(|(name, value)| NetworkData { name: name.to_owned(), value }),
+            line_items_place: lifted.place_of("line_items"),
         })
     }
+
+    /// Whether the line items add up to the amount that was decided on, which need not have been named.
+    ///
+    /// # Errors
+    /// 400 `VALIDATION_ERROR` naming the line items.
+    pub fn check_lines(&self, amount: i64) -> Result<(), ApiError> {
+        let fault = check_sum(self.data.get("line_items"), amount, &self.line_items_place);
+        refuse(field_faults(fault.into_iter().collect()))
+    }
+}
+
+/// Checks the body of an operation that takes the whole payment: there is nothing to say, and what is said must not go unheard.
+///
+/// # Errors
+/// 400 `VALIDATION_ERROR` naming every member.
+pub fn check_empty(body: &Value) -> Result<(), ApiError> {
+    if !body.is_object() {
+        return Err(ApiError::validation(vec![FieldFault::new("body", "must be a JSON object, or absent")]));
+    }
+    let mut faults = Vec::new();
+    refuse_unknown(body, &[], &mut faults);
+    refuse(faults)
 }
 
 /// Moves what stands on top into the purchase data; which those were.
@@ -370,6 +414,13 @@ struct Lifted {
     names: Vec<&'static str>,
 }
 
+impl Lifted {
+    /// Where the Partner wrote a member.
+    fn place_of(&self, name: &'static str) -> String {
+        if self.names.contains(&name) { name.to_owned() } else { format!("{}.{name}", self.member) }
+    }
+}
+
 fn lift_into(
     body: Value,
     member: &'static str,
@@ -380,13 +431,17 @@ fn lift_into(
         return Err(ApiError::validation(vec![FieldFault::new("body", "must be a JSON object")]));
     };
     let mut lifted = Lifted { member, names: Vec::new() };
+    if body.get(member).is_some_and(|inner| !inner.is_null() && !inner.is_object()) {
+        faults.push(FieldFault::new(member, "must be an object"));
+        // What stands beside it is checked all the same.
+        body.remove(member);
+    }
     for name in names {
         let Some(value) = body.remove(*name).filter(|value| !value.is_null()) else { continue };
         let inner = body.entry(member).or_insert_with(|| Value::Object(Map::new()));
         if inner.is_null() {
             *inner = Value::Object(Map::new());
         }
-        // What is no object is the shape's to refuse.
         let Value::Object(inner) = inner else { continue };
         if inner.get(*name).is_some_and(|value| !value.is_null()) {
             let reason = format!("stands here and in {member}: send it once");
@@ -483,6 +538,15 @@ fn agreed(
         }
     }
     Some((name, value))
+}
+
+/// Names members that mean nothing here: most are misspelt, and what was meant would silently not happen. Ours.
+fn refuse_unknown(body: &Value, known: &[&[&str]], faults: &mut Vec<FieldFault>) {
+    let members = body.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    for (name, _) in members.filter(|(name, _)| !known.iter().any(|names| names.contains(&name.as_str()))) {
+        let shown: String = name.chars().take(100).collect();
+        faults.push(FieldFault::new(shown, "is not known here"));
+    }
 }
 
 fn present(body: &Value, name: &str) -> bool {
@@ -589,6 +653,31 @@ mod tests {
     }
 
     #[test]
+    fn members_that_mean_nothing_are_named_and_do_not_hide_others() {
+        let named = |error: ApiError| -> Vec<String> {
+            error.validation_errors.iter().map(|fault| fault.parameter.clone()).collect()
+        };
+        let misspelt = MoveMoney::check_capture(json!({"amuont": 5, "note": null}));
+        assert_eq!(named(misspelt.expect_err("an amount that is not heard")), ["amuont"]);
+        assert_eq!(faults(json!({"amount": 1, "currency": "EUR", "retrun_url": "x"})), ["retrun_url"]);
+        assert_eq!(named(check_empty(&json!({"amount": 5})).expect_err("no part of a void")), ["amount"]);
+        assert!(check_empty(&json!({})).is_ok());
+        let update = json!({"locale": "de-DE", "interoperability_token": "t", "amuont": 5});
+        let update = UpdatePayment::check(update).expect_err("nothing of it can be done");
+        assert_eq!(named(update), ["locale", "interoperability_token", "amuont"]);
+        let body =
+            json!({"amount": 1, "currency": "EUR", "supplementary_purchase_data": [], "customer": 5, "line_items": {}});
+        assert_eq!(faults(body), ["supplementary_purchase_data", "customer", "line_items"]);
+    }
+
+    #[test]
+    fn a_token_among_the_metadata_of_a_change_is_not_kept() {
+        let body = json!({"metadata": {"order": "7", "interoperability_token": "tok.en"}});
+        let metadata = UpdatePayment::check(body).unwrap().metadata.unwrap();
+        assert_eq!(metadata.keys().collect::<Vec<_>>(), ["order"]);
+    }
+
+    #[test]
     fn unknown_members_of_the_purchase_data_survive() {
         let body = json!({"amount": 1, "currency": "EUR", "reference": "88",
             "supplementary_purchase_data": {"future": {"x": [1]}}, "customer": {"email": "ada@shop.example", "new": true}});
@@ -612,6 +701,11 @@ mod tests {
         );
         let body = json!({"amount": 5, "line_items": [{"name": "Mug", "quantity": 1, "total_amount": 4}]});
         assert_eq!(named(MoveMoney::check_refund(body)), ["line_items"]);
+        let whole = MoveMoney::check_refund(json!({"line_items": [{"name": "Mug", "quantity": 1, "total_amount": 4}]}));
+        let whole = whole.expect("no amount to add up to yet");
+        assert!(whole.check_lines(4).is_ok());
+        let wrong = whole.check_lines(5).expect_err("four is not five");
+        assert_eq!(wrong.validation_errors[0].parameter, "line_items");
         assert!(MoveMoney::check_capture(json!({})).is_ok(), "no amount captures the rest");
     }
 }

@@ -149,10 +149,14 @@ pub struct PaymentView {
     pub app_return_url: Option<String>,
     /// Your own entries.
     pub metadata: BTreeMap<String, String>,
-    /// All captures, oldest first.
-    pub captures: Vec<OperationView>,
-    /// All refunds, oldest first.
-    pub refunds: Vec<OperationView>,
+    /// All captures, oldest first. Absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub captures: Option<Vec<OperationView>>,
+    /// All refunds, oldest first. Absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub refunds: Option<Vec<OperationView>>,
     /// What is bought; only where a single payment is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supplementary_purchase_data: Option<Value>,
@@ -233,12 +237,17 @@ impl OperationRecord {
 }
 
 impl Payment {
-    /// As Partners see it.
+    /// As Partners see it, with its captures and refunds.
     pub fn view(&self, operations: &[OperationRecord]) -> PaymentView {
-        let of = |kind: OperationKind| -> Vec<OperationView> {
+        let of = |kind: OperationKind| -> Option<Vec<OperationView>> {
             let found = operations.iter().filter(|record| record.operation.kind == kind);
-            found.map(|record| record.view(&self.payment_id)).collect()
+            Some(found.map(|record| record.view(&self.payment_id)).collect())
         };
+        PaymentView { captures: of(OperationKind::Capture), refunds: of(OperationKind::Refund), ..self.listed() }
+    }
+
+    /// As Partners see it in a list.
+    pub fn listed(&self) -> PaymentView {
         let (books, detail) = (&self.books, &self.detail);
         let waits = books.state == PaymentState::RequiresCustomerAction;
         PaymentView {
@@ -272,8 +281,8 @@ impl Payment {
             cancel_url: detail.cancel_url.clone(),
             app_return_url: detail.app_return_url.clone(),
             metadata: detail.metadata.clone(),
-            captures: of(OperationKind::Capture),
-            refunds: of(OperationKind::Refund),
+            captures: None,
+            refunds: None,
             supplementary_purchase_data: None,
             created_at: wire_time(self.created_at),
             updated_at: wire_time(self.updated_at),

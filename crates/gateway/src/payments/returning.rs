@@ -3,12 +3,15 @@
 //! The address holds a token of the payment (Klarna and the customer's browser know it, nobody else), so this route asks for no API
 //! key. What it says of the outcome is never believed: Klarna is asked.
 
+use std::time::Duration;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::{HeaderValue, StatusCode};
 use kit::http::ApiError;
 use subtle::ConstantTimeEq as _;
+use tracing::Instrument as _;
 use url::Url;
 use url::form_urlencoded;
 
@@ -16,6 +19,9 @@ use super::payment::PaymentState;
 use super::record::Payment;
 use super::{begin, pages, settle};
 use crate::Ctx;
+
+/// Ours: how long a customer looks at an empty page while Klarna does not answer. The look goes on, and an event tells its end.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// `GET /return/{payment_id}`.
 pub(super) async fn come_back(
@@ -34,7 +40,12 @@ pub(super) async fn come_back(
     }
     // Pending too: the webhook may have come first, and its call may still be under way.
     if payment.books.state.is_open() {
-        settle::refresh(&ctx, &partner_id, &payment_id).await?;
+        let (ctx, partner_id, payment_id) = (ctx.clone(), partner_id.clone(), payment_id.clone());
+        let look = async move { settle::refresh(&ctx, &partner_id, &payment_id).await };
+        // In a task of its own: a customer who closes the page stops nothing half-way.
+        if let Ok(looked) = tokio::time::timeout(PATIENCE, tokio::spawn(look.in_current_span())).await {
+            looked.map_err(ApiError::internal)??;
+        }
     }
     let Some((payment, _)) = begin::read(&ctx, &partner_id, &payment_id).await? else { return Ok(unknown()) };
     let Some(target) = target(&payment) else { return Ok(unknown()) };

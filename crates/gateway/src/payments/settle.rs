@@ -303,7 +303,10 @@ impl Change {
                 | Step::Cancel { id },
                 Verdict::Refused(refusal),
             ) => {
-                self.end(id, OperationState::Failed, None, Some(refusal.code()), now);
+                // Told as a change: who was answered 202 learns of it in no other way.
+                if self.end(id, OperationState::Failed, None, Some(refusal.code()), now) {
+                    self.notice(vec![Notice::Updated]);
+                }
             }
             (step, verdict) => {
                 tracing::error!(step = %step.name(), ?verdict, "a call was answered with another call's answer");

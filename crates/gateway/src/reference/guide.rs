@@ -17,7 +17,8 @@ pub(super) const CHAPTERS: &[Chapter] = &[
             "Send your API key with every request: `Authorization: Bearer kontor_sk_…`. It stays on your server; whoever holds it can move \
              money. A lost key is replaced by a new one, and disabled from the next request on.",
             "Bodies are JSON in UTF-8, at most 1 MB. Amounts are whole numbers of the currency's smallest unit: `4990` with `EUR` is 49.90. \
-             Times are ISO 8601 with a zone. Members that you do not know may appear in answers at any time; ignore them.",
+             Times are ISO 8601 with a zone. Members that you do not know may appear in answers at any time; ignore them. Members that we do \
+             not know are refused by name, but for those inside `supplementary_purchase_data` and its like, which are passed on to Klarna.",
             "Each answer carries `x-request-id`. Quote it, or the `error_id` of an error, when you ask for help.",
         ],
         code: None,
@@ -31,8 +32,12 @@ pub(super) const CHAPTERS: &[Chapter] = &[
             "The same key with the same body gets the first answer again, status and body, with the header `idempotency-replayed: true`: \
              nothing happens twice. The same key with another body is refused with 422. A key whose request is still being worked on \
              is refused with 409; try again a little later. Keys are remembered for 24 hours, for each operation apart.",
-            "A 202 on a payment says that Klarna has not confirmed yet. Do not ship and do not give up: the outcome follows as an event, and \
-             `GET /v1/payments/{payment_id}` shows it.",
+            "What is remembered is what was begun. A request that we refused ourselves (400, 403, 404, 409, 422, 429, 503) left no trace: \
+             the same key may be used again, with a corrected body too. A refusal by Klarna is an answer like any other and is replayed; \
+             trying something else needs a new key.",
+            "A 202 on a payment says that Klarna has not confirmed yet. Do not ship and do not give up: the outcome follows as an event \
+             (`payment.updated` if Klarna refused a capture, refund, void, cancellation or change), `GET /v1/payments/{payment_id}` shows \
+             it, and the same request with the same key is answered 409 until then, and afterwards with the outcome.",
         ],
         code: None,
     },
@@ -124,8 +129,9 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "RESOURCE_CONFLICT",
         status: "409, 422",
-        meaning: "The idempotency key is in use (409) or was used with another body (422), or the thing exists already.",
-        advice: "409: repeat a little later. 422: use a new key for a new request.",
+        meaning: "409: the idempotency key is in use, another operation on the payment is under way, or the thing exists already. \
+            422: the idempotency key was used with another body.",
+        advice: "409: repeat a little later with the same key. 422: use a new key for a new request.",
     },
     Code {
         code: "RATE_LIMITED",

@@ -1,14 +1,16 @@
 //! Klarna answers late, never, broken, or with a refusal to work; processes die. Books stay whole, and each effect is one.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use gateway::access::{self, PartnerState};
 use kit::clock::MINUTE_US;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::harness::{Act, Klarna, Scene, named, order, scenes, stage_on};
-use crate::stage::Partner;
+use crate::stage::{Partner, Stage};
 
 fn granted(amount: i64) -> serde_json::Value {
     json!({"amount": amount, "currency": "EUR", "klarna_network_session_token": "gr.an.t"})
@@ -192,4 +194,75 @@ async fn a_full_disk_stops_new_payments_and_keeps_the_books_whole() {
     }
     assert_eq!(authorized, usize::try_from(made).unwrap());
     assert!(klarna.transactions().len() <= payments.len(), "no call without its intent");
+}
+
+/// Polls a future a number of times, as it wakes, and drops it: how a server treats a handler whose caller hung up.
+async fn hung_up_after<F: Future>(polls: usize, request: F) -> bool {
+    let mut request = Box::pin(request);
+    let mut left = polls;
+    std::future::poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        request.as_mut().poll(cx).map(|_| true)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_at_any_moment_leaves_no_payment_for_recovery() {
+    for scene in scenes().await {
+        for polls in 1..=6 {
+            for _ in 0..3 {
+                let request = scene.stage.call(&scene.ada, "POST", "/v1/payments", Some(granted(100)));
+                hung_up_after(polls, request).await;
+            }
+        }
+        scene.authorized(100).await;
+        // No worker runs: whatever was begun is ended by the request that began it.
+        crate::stage::eventually("outcomes", || async {
+            let count = async |state: &str| {
+                let path = format!("/v1/payments?size=100&state={state}");
+                scene.stage.call(&scene.ada, "GET", &path, None).await.body["pagination"]["count"].as_u64().unwrap()
+            };
+            let ended = count("PENDING").await == 0;
+            (ended && count("AUTHORIZED").await == scene.klarna.transactions().len() as u64).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_given_before_is_given_again_to_a_suspended_partner_and_while_klarna_is_away() {
+    for scene in scenes().await {
+        let first = scene.stage.call_with_key(&scene.ada, "POST", "/v1/payments", Some(granted(100)), "k").await;
+        assert_eq!(first.status, 201, "{}", first.text);
+        access::set_partner_state(scene.stage.db(), &scene.ada.id, PartnerState::Suspended).await.unwrap();
+        let again = scene.stage.call_with_key(&scene.ada, "POST", "/v1/payments", Some(granted(100)), "k").await;
+        assert_eq!((again.status.as_u16(), &again.body), (201, &first.body));
+        let new = scene.post("/v1/payments", granted(100)).await;
+        assert_eq!((new.status.as_u16(), &new.body["error_code"]), (403, &json!("OPERATION_FORBIDDEN")));
+        access::set_partner_state(scene.stage.db(), &scene.ada.id, PartnerState::Active).await.unwrap();
+
+        let away = Stage::new(Arc::clone(&scene.test), "http://127.0.0.1:9/", |config| {
+            config.upstream.attempts_max = 1;
+            config.upstream.breaker_failures = 1;
+            config.upstream.breaker_pause = Duration::from_secs(600);
+        });
+        let open = away.call_with_key(&scene.ada, "POST", "/v1/payments", Some(granted(100)), "open").await;
+        assert_eq!(open.status, 202, "{}", open.text);
+        let refused = away.call_with_key(&scene.ada, "POST", "/v1/payments", Some(granted(100)), "new").await;
+        assert_eq!((refused.status.as_u16(), &refused.body["error_code"]), (503, &json!("TEMPORARY_UNAVAILABLE")));
+        // What was begun must not be denied.
+        let begun = away.call_with_key(&scene.ada, "POST", "/v1/payments", Some(granted(100)), "open").await;
+        assert_eq!((begun.status.as_u16(), named(&begun)), (409, vec!["Idempotency-Key"]));
+        let again = away.call_with_key(&scene.ada, "POST", "/v1/payments", Some(granted(100)), "k").await;
+        assert_eq!((again.status.as_u16(), &again.body), (201, &first.body));
+        let id = first.body["id"].as_str().unwrap();
+        let noted = away
+            .call(&scene.ada, "PATCH", &format!("/v1/payments/{id}"), Some(json!({"metadata": {"order": "7"}})))
+            .await;
+        assert_eq!((noted.status.as_u16(), &noted.body["metadata"]["order"]), (200, &json!("7")), "{}", noted.text);
+    }
 }

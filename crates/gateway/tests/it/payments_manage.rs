@@ -118,6 +118,10 @@ async fn what_klarna_refuses_did_not_happen_and_can_be_tried_again() {
         let payment = scene.read(&id).await;
         assert_eq!((&payment["state"], &payment["captures"][0]["state"]), (&json!("AUTHORIZED"), &json!("FAILED")));
         assert_eq!(payment["captures"][0]["error_code"], "OPERATION_FORBIDDEN");
+        assert_eq!(scene.events().await, ["payment.authorized", "payment.updated"], "told to whoever was answered 202");
+        let listed = scene.stage.call(&scene.ada, "GET", "/v1/payments", None).await;
+        let listed = &listed.body["payments"][0];
+        assert_eq!((&listed["id"], listed.get("captures"), listed.get("refunds")), (&json!(id), None, None));
         assert_eq!(scene.post(&path, json!({"amount": 1000})).await.status, 201);
     }
 }
