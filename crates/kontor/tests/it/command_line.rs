@@ -32,6 +32,15 @@ fn a_gateway_without_a_way_to_klarna_names_everything_that_is_missing() {
 }
 
 #[test]
+fn how_far_klarnas_clock_may_be_ahead_can_be_said() {
+    let help = String::from_utf8(kontor(&["gateway", "--help"]).stdout).unwrap();
+    let option = help.split("--klarna-clock-ahead-seconds").nth(1).unwrap_or_default();
+    assert!(option.contains("KONTOR_KLARNA_CLOCK_AHEAD_SECONDS") && option.contains("300"), "{help}");
+    let said = errors(&["gateway", "--klarna-clock-ahead-seconds", "-1"]);
+    assert!(said.contains("--klarna-clock-ahead-seconds") || said.contains("-1"), "{said}");
+}
+
+#[test]
 fn listening_beyond_this_machine_without_tls_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let said = errors(&["network", "--listen", "0.0.0.0:0", "--data-dir", folder.path().to_str().unwrap()]);
@@ -69,4 +78,59 @@ fn a_key_file_is_never_overwritten() {
     assert_eq!(std::fs::read(file).unwrap(), before);
     assert!(kontor(&["secrets", "rotate", file]).status.success());
     assert!(std::fs::read_to_string(file).unwrap().ends_with(std::str::from_utf8(&before).unwrap()));
+}
+
+/// A database of one end with something sealed in it: made by a start of the network's end, which seeds it.
+async fn seeded(folder: &std::path::Path) {
+    let secrets = kit::secret_box::Keyring::generate_file(&folder.join("secrets.key")).unwrap();
+    let secrets = kit::secret_box::SecretBox::new(secrets);
+    let db = kit::db::DbConfig::new(format!("sqlite:{}", folder.join("network.db").display()));
+    kit::tls::install_crypto_provider();
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    network::Network::start(network::Options::new(db, listen, secrets)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rotated_key_may_go_once_everything_is_resealed() {
+    let folder = tempfile::tempdir().unwrap();
+    seeded(folder.path()).await;
+    let (data, file) = (folder.path().to_str().unwrap(), folder.path().join("secrets.key"));
+    let old = std::fs::read_to_string(&file).unwrap();
+    let said = |command: &str| {
+        let output = kontor(&["secrets", command, "--side", "network", "--data-dir", data]);
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(kontor(&["secrets", "rotate", file.to_str().unwrap()]).status.success());
+    let new = std::fs::read_to_string(&file).unwrap().lines().next().unwrap().to_owned();
+
+    let (fine, text) = said("check");
+    assert!(
+        fine && text
+            .contains("still needed: 3 (customer_tokens.sealed 1, network_keys.sealed 1, seed_secrets.sealed 1)"),
+        "{text}"
+    );
+    std::fs::write(&file, &new).unwrap();
+    let (fine, text) = said("check");
+    assert!(!fine && text.contains("MISSING: 3"), "{text}");
+    let (fine, text) = said("reseal");
+    assert!(!fine && text.contains("3 do not open"), "{text}");
+
+    std::fs::write(&file, format!("{new}\n{old}")).unwrap();
+    let (fine, text) = said("reseal");
+    assert!(fine && text.contains("3 moved to key") && text.contains("Idempotency-Key"), "{text}");
+    assert!(text.contains("nothing at the network; it may go"), "{text}");
+    std::fs::write(&file, &new).unwrap();
+    let (fine, text) = said("check");
+    assert!(fine && text.contains("the current one: 3"), "{text}");
+    assert!(said("reseal").1.contains(" 0 moved to key"), "again, it finds nothing to do");
+}
+
+#[test]
+fn secrets_are_not_looked_at_with_a_key_made_just_now() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "reseal"] {
+        let said = errors(&["secrets", command, "--data-dir", folder.path().to_str().unwrap()]);
+        assert!(said.contains("--secrets-file"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
