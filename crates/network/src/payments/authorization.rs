@@ -10,7 +10,7 @@ use protocol::payments::{
     ResultReason, StepUpConfig, TokenScope,
 };
 use protocol::{AuthorizeRequest, Currency, CustomerToken, PartnerAccountId, PaymentTransactionId, check_purchase_sum};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::payment_request;
 use super::requests;
@@ -21,6 +21,8 @@ use crate::accounts;
 use crate::ctx::Ctx;
 use crate::operation::{Reply, invalid};
 use crate::tokens::{self, CUSTOMER_TOKEN_HEADER, Grant, NewCustomerToken, Presented, Spending, StoredCustomer};
+
+const PURCHASE_DATA: &str = "supplementary_purchase_data";
 
 /// A call that has passed its shape. Only what decides is read out of the body: the hot path does not rebuild the rest.
 #[derive(Clone, Debug)]
@@ -41,15 +43,22 @@ impl Command {
     /// # Errors
     /// 400 when the line items do not add up.
     pub(super) fn new(body: Value, presented: Presented, customer_token: Option<String>) -> Result<Self, ApiError> {
-        let given = |name: &str| body.get(name).is_some_and(|member| !member.is_null());
         let currency = body.get("currency").and_then(Value::as_str).and_then(|code| code.parse().ok());
         let currency = currency.ok_or_else(|| ApiError::internal("the shape requires a currency"))?;
         let amount = body.pointer("/request_payment_transaction/amount").and_then(Value::as_i64);
         if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body, amount)) {
             return Err(invalid(vec![fault]));
         }
-        let (wants_token, has_step_up) = (given("request_customer_token"), given("step_up_config"));
-        Ok(Self { body, currency, amount, wants_token, has_step_up, presented, customer_token })
+        let mut command =
+            Self { body, currency, amount, wants_token: false, has_step_up: false, presented, customer_token };
+        command.wants_token = command.given("request_customer_token").is_some();
+        command.has_step_up = command.given("step_up_config").is_some();
+        Ok(command)
+    }
+
+    /// A member of the body, unless it is null.
+    fn given(&self, name: &str) -> Option<&Value> {
+        self.body.get(name).filter(|member| !member.is_null())
     }
 
     /// Whether the answer may hold a token.
@@ -66,6 +75,33 @@ impl Command {
     fn purchase_persona(&self) -> Option<Persona> {
         let email = self.body.pointer("/supplementary_purchase_data/customer/email").and_then(Value::as_str);
         email.and_then(Persona::of_email)
+    }
+}
+
+/// What the customer approved, where the final call leaves it out: that call need repeat no more than currency, amount and
+/// reference (sheet 03 §4.3). Ours: what it does send stands in its place.
+#[derive(Default)]
+struct Approved {
+    acquiring_config: Option<Value>,
+    purchase_data: Option<Value>,
+}
+
+impl Approved {
+    /// Looks only where something is missing: the hot path brings it all.
+    async fn of(tx: &mut Tx, account: &PartnerAccountId, command: &Command) -> Result<Self, ApiError> {
+        let Presented::Grant { id, .. } = &command.presented else { return Ok(Self::default()) };
+        if command.given("acquiring_config").is_some() && command.given(PURCHASE_DATA).is_some() {
+            return Ok(Self::default());
+        }
+        let Some(request) = requests::behind_grant(tx, account, *id).await? else { return Ok(Self::default()) };
+        let settlement = request.body.acquiring_config.as_ref().and_then(|config| config.settlement_currency);
+        let mut acquiring_config = json!({ "payment_account_id": request.payment_account_id });
+        if let Some(currency) = settlement {
+            acquiring_config["settlement_currency"] = currency.code().into();
+        }
+        let data = request.body.supplementary_purchase_data.as_ref();
+        let purchase_data = data.map(serde_json::to_value).transpose().map_err(ApiError::internal)?;
+        Ok(Self { acquiring_config: Some(acquiring_config), purchase_data })
     }
 }
 
@@ -130,7 +166,8 @@ pub(super) async fn authorize(
     let (account, _) = on;
     let now = ctx.clock.now();
     // 3
-    let acquiring_config = command.body.get("acquiring_config").filter(|config| !config.is_null());
+    let approved = Approved::of(tx, account, command).await?;
+    let acquiring_config = command.given("acquiring_config").or(approved.acquiring_config.as_ref());
     let payment_account = accounts::resolve_payment_account(tx, account, acquiring_config).await?;
     payment_account.require_enabled_product()?;
     // 4 to 6
@@ -144,7 +181,15 @@ pub(super) async fn authorize(
             Ok(Authorized::Answer(declined(command, ResultReason::RiskDeclined)))
         }
         Decision::Verdict(persona) => {
-            let approval = Approval { tx, ctx, on, command, payment_account: &payment_account, evidence: &evidence };
+            let approval = Approval {
+                tx,
+                ctx,
+                on,
+                command,
+                approved: &approved,
+                payment_account: &payment_account,
+                evidence: &evidence,
+            };
             approval.approve(id, persona, now).await.map(Authorized::Answer)
         }
         Decision::Declined(Refused::Revoked) => {
@@ -186,13 +231,14 @@ struct Approval<'a> {
     ctx: &'a Ctx,
     on: (&'a PartnerAccountId, &'a str),
     command: &'a Command,
+    approved: &'a Approved,
     payment_account: &'a accounts::PaymentAccountRow,
     evidence: &'a Evidence,
 }
 
 impl Approval<'_> {
     async fn approve(self, id: PaymentTransactionId, persona: Persona, now: i64) -> Result<Reply, ApiError> {
-        let Self { tx, ctx, on, command, payment_account, evidence } = self;
+        let Self { tx, ctx, on, command, approved, payment_account, evidence } = self;
         let grant = match evidence {
             Evidence::Grant(grant) => Some(&**grant),
             Evidence::Customer(_) | Evidence::Nobody => None,
@@ -210,14 +256,15 @@ impl Approval<'_> {
             let money = (command.currency, amount);
             let guaranteed = payment_account.guaranteed;
             let decided = PaymentTransaction::authorize(id, money, guaranteed, persona.settled(), capture, now);
-            let settlement = command.body.pointer("/acquiring_config/settlement_currency").and_then(Value::as_str);
+            let acquiring_config = command.given("acquiring_config").or(approved.acquiring_config.as_ref());
+            let settlement = acquiring_config.and_then(|config| config.get("settlement_currency")?.as_str());
             let description = Description {
                 account: on.0,
                 payment_account,
                 reference: text("payment_transaction_reference"),
                 request: grant.and_then(|grant| grant.request.as_ref()),
                 settlement_currency: settlement.and_then(|code| code.parse().ok()),
-                purchase_data: command.body.get("supplementary_purchase_data").filter(|data| !data.is_null()),
+                purchase_data: command.given(PURCHASE_DATA).or(approved.purchase_data.as_ref()),
                 passthrough: transactions::passthrough(&command.body),
             };
             let transaction = transactions::insert(tx, ctx, on.1, description, decided).await?;

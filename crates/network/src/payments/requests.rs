@@ -59,7 +59,7 @@ pub struct StoredRequest {
     pub request: PaymentRequest,
     /// What was asked, without currency and amount, which `request` has.
     pub body: CreatePaymentRequest,
-    payment_account_id: String,
+    pub(super) payment_account_id: String,
     product_id: String,
     identity: Option<Identity>,
     approval: Option<Approval>,
@@ -521,6 +521,18 @@ pub(super) async fn read(ctx: &Ctx, account: &PartnerAccountId, id: &str) -> Res
         Some((false, object)) => Ok(object),
         Some((true, _)) => pass_time(ctx, account, id).await?.ok_or_else(absent),
     }
+}
+
+/// The request that a grant came from, as it is stored: whether it can still be read makes no difference to what was approved.
+pub(super) async fn behind_grant(
+    tx: &mut Tx,
+    account: &PartnerAccountId,
+    grant_id: Uuid,
+) -> Result<Option<StoredRequest>, ApiError> {
+    let Some(request) = tokens::find_grant(tx, account, grant_id).await?.and_then(|grant| grant.request) else {
+        return Ok(None);
+    };
+    store::request(tx, account.as_str(), request.as_str()).await?.map(StoredRequest::from_row).transpose()
 }
 
 /// Lets happen what is due, and says what the request is then; `None` when it is absent or past being read.

@@ -55,6 +55,39 @@ async fn authorize_first_steps_up_and_the_approval_authorizes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_final_call_need_repeat_no_more_than_currency_amount_and_reference() {
+    for end in ends().await {
+        let minimal = |reference: &str| {
+            let wanted = json!({"amount": AMOUNT, "payment_transaction_reference": reference});
+            json!({"currency": "EUR", "request_payment_transaction": wanted})
+        };
+        // Without an approval it must say which of the two payment accounts is meant.
+        names(&authorize(&end, &[], &minimal("TX-0")).await, &["acquiring_config"]);
+
+        let mut body = request_body(&end);
+        let account = json!(end.credentials.partner.payment_account_id_non_guaranteed);
+        body["acquiring_config"] = json!({"payment_account_id": account, "settlement_currency": "SEK"});
+        let created = post(&end, "/requests", &body).await.expect(201);
+        let token = session_token(&complete(&end, &created).await);
+        let answer = authorize(&end, &[(SESSION, &token)], &minimal("TX-1")).await.expect(200);
+        let transaction = &answer["payment_transaction_response"]["payment_transaction"];
+        assert_eq!((payment(&answer).0, &transaction["payment_account_id"]), (&json!("APPROVED"), &account));
+        assert_eq!(transaction["supplementary_purchase_data"], purchase());
+        assert_eq!(transaction["settlement_currency"], "SEK");
+        assert_eq!(transaction["payment_funding"]["type"], "NON_GUARANTEED");
+
+        // What it does say stands.
+        let token = session_token(&completed(&end).await);
+        let mut call = minimal("TX-2");
+        call["supplementary_purchase_data"] = json!({"purchase_reference": "89"});
+        let answer = authorize(&end, &[(SESSION, &token)], &call).await.expect(200);
+        let transaction = &answer["payment_transaction_response"]["payment_transaction"];
+        assert_eq!(transaction["supplementary_purchase_data"], json!({"purchase_reference": "89"}));
+        assert_eq!(transaction["payment_account_id"], acquiring(&end)["payment_account_id"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_grant_is_spent_once_whichever_header_carries_it() {
     for end in ends().await {
         let request = completed(&end).await;
