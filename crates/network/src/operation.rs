@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
@@ -201,10 +202,15 @@ struct Gate {
     who: Who,
 }
 
-async fn guard(State(gate): State<Gate>, mut params: RawPathParams, request: Request, next: Next) -> Response {
+async fn guard(
+    State(gate): State<Gate>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Response {
     let correlation = request.headers().get(PARTNER_CORRELATION_ID).cloned();
     let mut limits = None;
-    let admitted = admit(&gate, &mut params, request, &mut limits).await;
+    let admitted = admit(&gate, params.ok(), request, &mut limits).await;
     let mut response = match admitted {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -221,14 +227,18 @@ async fn guard(State(gate): State<Gate>, mut params: RawPathParams, request: Req
 
 async fn admit(
     gate: &Gate,
-    params: &mut RawPathParams,
+    params: Option<RawPathParams>,
     mut request: Request,
     limits: &mut Option<Decision>,
 ) -> Result<Request, ApiError> {
     let Gate { ctx, category, who } = gate;
     let caller = credentials::verify(ctx, request.headers()).await?;
-    let named = named_account(params, &request);
-    let account = account_for(ctx, &caller, named).await?;
+    // What no id can hold (bytes that are no text, control characters, which PostgreSQL does not even compare) names nothing.
+    let params = params.filter(|params| !params.iter().any(|(_, value)| value.chars().any(char::is_control)));
+    let account = match &params {
+        Some(params) => account_for(ctx, &caller, named_account(params, &request)).await?,
+        None => Some(caller.account.clone()),
+    };
     // Counted first, so that refusals below count and show the limits, too.
     let counted_for = account.as_ref().unwrap_or(&caller.account);
     if let Some(decision) = count(ctx, *category, &caller, counted_for) {
@@ -242,6 +252,9 @@ async fn admit(
         return Err(forbidden("This operation is for the Acquiring Partner's credentials."));
     }
     let account = account.ok_or_else(|| not_found("The Partner account does not exist."))?;
+    if params.is_none() {
+        return Err(not_found("Nothing has an id like that."));
+    }
     if let Some(value) = request.headers().get(PARTNER_CORRELATION_ID) {
         partner_correlation_id(value)?;
     }

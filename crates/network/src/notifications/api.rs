@@ -274,7 +274,7 @@ async fn checked(
     local: bool,
 ) -> Result<WebhookDraft, ApiError> {
     let read = WebhookDraft::read(body, current, local);
-    let named = body.get("signing_key_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let named = body.get("signing_key_id").and_then(Value::as_str).filter(|id| !id.is_empty() && !id.contains('\0'));
     let unknown = match named {
         Some(id) => store::signing_key(tx, account, id).await?.is_none(),
         None => false,

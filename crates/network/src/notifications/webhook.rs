@@ -54,7 +54,7 @@ impl WebhookDraft {
         };
         let signing_key_id = match given("signing_key_id") {
             Some(value) => {
-                let text = value.as_str().filter(|text| !text.is_empty() && text.len() <= 255);
+                let text = value.as_str().filter(|text| !text.is_empty() && text.len() <= 255 && !text.contains('\0'));
                 faults.keep("signing_key_id", text.map(str::to_owned).ok_or("must be the id of a signing key".into()))
             }
             None => faults.or_required("signing_key_id", current.map(|webhook| webhook.signing_key_id.clone())),
@@ -106,6 +106,10 @@ fn read_url(value: &Value, local: bool) -> Result<String, String> {
     let text = value.as_str().ok_or("must be a text")?;
     if text.chars().count() > URL_CHARS_MAX {
         return Err(format!("must have at most {URL_CHARS_MAX} characters"));
+    }
+    // The parser would drop or encode them, and what is delivered to would not be what is shown.
+    if text.chars().any(|char| char.is_whitespace() || char.is_control()) {
+        return Err("must not contain spaces or control characters".to_owned());
     }
     let url = Url::parse(text).map_err(|error| format!("is not a url: {error}"))?;
     match url.scheme() {
@@ -204,6 +208,10 @@ mod tests {
             ("ftp://h.example/k", false, false),
             ("/k", false, false),
             ("https://", false, false),
+            ("https://h.example/a\0b", false, false),
+            ("https://h.example/a\nb", false, false),
+            (" https://h.example/a", false, false),
+            ("https://h.example/a b", false, false),
         ];
         for (url, strict, local) in cases {
             let mut body = good();

@@ -145,6 +145,14 @@ async fn every_fault_of_a_webhook_is_named_and_only_public_https_is_taken() {
         let config = Config { rate_limits: RateLimits::Off, ..Config::default() };
         let end = harness::start(&place, Wishes { config, ..Wishes::default() }).await;
         let (key, _) = end.signing_key().await;
+        // Text that PostgreSQL cannot hold is a fault, not an accident.
+        for (member, text) in [("url", "https://h.example/a\0b"), ("signing_key_id", "krn:x\0")] {
+            let mut body = json!({"url": "https://h.example/nul", "event_types": ["payment.*"], "event_version": "v2",
+                "signing_key_id": key});
+            body[member] = json!(text);
+            let answer = end.ap(Method::POST, WEBHOOKS, Some(&body)).await;
+            assert_eq!((answer.status, answer.parameters()), (400, vec![member.to_owned()]), "{}", answer.text);
+        }
         let bad = json!({"url": "http://h.example/k", "event_types": ["payment.*", "*", "unheard.of"],
             "event_version": "v7", "signing_key_id": "krn:partner:global:notification:signing-key:1", "status": "ON"});
         let answer = end.ap(Method::POST, WEBHOOKS, Some(&bad)).await;

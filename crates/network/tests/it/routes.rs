@@ -96,9 +96,35 @@ async fn no_operation_lacks_its_guard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_no_database_could_hold_is_absent() {
+    for end in ends().await {
+        for (route, template) in each(&network::serve::routes(&end.ctx.config)) {
+            if !template.contains('{') {
+                continue;
+            }
+            for odd in ["%00", "a%00b", "%ff", "%0A"] {
+                let mut path = path(template, end.partner());
+                path =
+                    if path.contains("krn:x") { path.replace("krn:x", odd) } else { path.replace(end.partner(), odd) };
+                let answer = end.ap(route.method.clone(), &path, Some(&json!({}))).await;
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (404, "RESOURCE_NOT_FOUND"),
+                    "{} {path}: {}",
+                    route.method,
+                    answer.text
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_percent_encoded_account_is_the_same_account_and_unknown_routes_and_methods_say_so() {
     for end in ends().await {
-        end.ap(Method::GET, "/v2/nothing", None).await.refused(404, "NOT_FOUND");
+        let answer = end.ap(Method::GET, "/v2/nothing", None).await;
+        answer.refused(404, "NOT_FOUND");
+        assert_eq!(answer.json()["error_type"], "RESOURCE_ERROR");
         let answer = end.ap(Method::PUT, KEYS, Some(&json!({}))).await;
         answer.refused(405, "NOT_FOUND");
         assert!(answer.header("allow").is_some_and(|allow| allow.contains("POST")), "{:?}", answer.headers);
