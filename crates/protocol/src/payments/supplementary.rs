@@ -180,7 +180,7 @@ wire_struct! {
     pub struct BillingPlan {
         pub billing_amount: i64,
         pub currency: Currency,
-        /// `YYYY-MM-DD`.
+        /// `YYYY-MM-DD`, or a time.
         pub from: String,
         pub interval: Interval,
         pub interval_frequency: i64,

@@ -288,7 +288,7 @@ pub fn supplementary_purchase_data_rows(prefix: &str) -> Vec<Row> {
             Row::new("free_trial", Kind::Open),
             Row::new("billing_plans[].billing_amount", COUNT),
             Row::new("billing_plans[].currency", Kind::Currency),
-            Row::new("billing_plans[].from", Kind::Date),
+            Row::new("billing_plans[].from", Kind::Moment),
             Row::new("billing_plans[].interval", Kind::Open),
             Row::new("billing_plans[].interval_frequency", AMOUNT),
         ],

@@ -218,6 +218,14 @@ fn webhooks_and_simulations_have_their_rules() {
 }
 
 #[test]
+fn a_billing_plan_begins_on_a_day_or_at_a_time() {
+    for (from, fine) in [("2026-04-01", true), ("2026-04-01T00:00:00Z", true), ("April", false)] {
+        let body = serde_json::json!({"subscriptions": [{"billing_plans": [{"from": from}]}]});
+        assert_eq!(protocol::shapes::supplementary_purchase_data().check(&body).is_empty(), fine, "{from}");
+    }
+}
+
+#[test]
 fn lines_must_add_up_to_the_amount() {
     let body = json!({"supplementary_purchase_data": {"line_items": full::line_items()}});
     assert_eq!(check_purchase_sum(&body, 4990), None);
