@@ -270,7 +270,7 @@ impl<D: Destination, P: Post> Deliverer<D, P> {
         let (owner, delivery_id) = (owner.to_owned(), delivery_id.to_owned());
         let (destination, now) = (Arc::clone(&self.destination), self.clock.now());
         self.db
-            .read(move |tx| {
+            .look_up(move |tx| {
                 Box::pin(async move {
                     let Some(delivery) = read(tx, &owner, &delivery_id).await? else { return Ok(None) };
                     let prepared = destination.prepare(tx, &delivery, now).await?;

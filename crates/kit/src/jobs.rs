@@ -335,7 +335,7 @@ impl Worker {
 
     async fn any_expired_lease(&self, kind: &'static str, wall: i64) -> Result<bool, DbError> {
         self.db
-            .read(move |tx| {
+            .look_up(move |tx| {
                 Box::pin(async move {
                     let sql = "select kind from jobs
                         where kind = $1 and state = 'ready' and lease_until > 0 and lease_until <= $2 limit 1";
@@ -346,7 +346,7 @@ impl Worker {
     }
 
     async fn next_due_checked(&self, kind: &'static str) -> Result<Option<i64>, DbError> {
-        self.db.read(move |tx| Box::pin(next_due(tx, kind))).await
+        self.db.look_up(move |tx| Box::pin(next_due(tx, kind))).await
     }
 
     async fn next_due(&self, kind: &'static str) -> Option<i64> {

@@ -286,7 +286,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
         let Some(key_id) = key_id_of(presented) else { return Err(unauthorized("The API key is not valid.")) };
         let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let id = key_id.to_owned();
-        let found = ctx.db.read(move |tx| Box::pin(async move { store::caller(tx, &id).await })).await?;
+        let found = ctx.db.look_up(move |tx| Box::pin(async move { store::caller(tx, &id).await })).await?;
         // The same answer for an unknown, a wrong and a disabled key. Compared in constant time: the key is attacker-supplied.
         let Some(found) = found.filter(|row| bool::from(row.hash.as_slice().ct_eq(&hash)) && row.disabled_at.is_none())
         else {

@@ -148,7 +148,7 @@ async fn judge(
 async fn known_key(ctx: &Ctx, key_id: &str) -> Result<Vec<(SigningKeyId, SigningSecret)>, ApiError> {
     let Ok(id) = key_id.parse::<SigningKeyId>() else { return Ok(Vec::new()) };
     let (account, wanted) = (ctx.config.klarna_account_id.to_string(), id.to_string());
-    let row = ctx.db.read(move |tx| Box::pin(async move { store::key(tx, &account, &wanted).await })).await?;
+    let row = ctx.db.look_up(move |tx| Box::pin(async move { store::key(tx, &account, &wanted).await })).await?;
     match row {
         Some(row) => Ok(vec![(id, subscription::open_key(ctx, &row).map_err(ApiError::internal)?)]),
         None => Ok(Vec::new()),

@@ -244,6 +244,22 @@ impl Db {
         }
     }
 
+    /// Like [`Db::read`], for a look-up of a few rows by key: on SQLite it runs at once, on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn look_up<T, E, F>(&self, unit: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match &*self.inner {
+            Inner::Sqlite(pool) => pool.look_up(unit),
+            Inner::Postgres(pool) => pool.read(unit).await,
+        }
+    }
+
     /// Whether the database answers; for readiness.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! SQLite: one writer thread with group commit, a few reader threads, durable by `synchronous=full`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,6 +15,8 @@ use super::{DbConfig, DbError, FromRow, Param, Row, Tx, TxInner, UnitFuture};
 
 /// Units that one commit carries at most: a bound on how long the first of them waits for the last.
 const BATCH_MAX: usize = 256;
+/// Connections for look-ups that are kept open.
+const IDLE_MAX: usize = 4;
 /// Units that may wait before callers are held back.
 const QUEUE_MAX: usize = 4_096;
 
@@ -28,8 +30,11 @@ struct Completion {
 }
 
 pub(super) struct SqlitePool {
+    path: PathBuf,
     writer: mpsc::Sender<Work>,
     readers: mpsc::Sender<Work>,
+    /// Connections for reads on the caller's own thread, while nobody uses them.
+    idle: Mutex<Vec<Tx>>,
 }
 
 impl SqlitePool {
@@ -48,7 +53,7 @@ impl SqlitePool {
             let queue = Arc::clone(&queue);
             spawn("kontor-db-reader", move || run_reader(Tx::sqlite(connection), &queue))?;
         }
-        Ok(Self { writer, readers })
+        Ok(Self { path: path.to_owned(), writer, readers, idle: Mutex::new(Vec::new()) })
     }
 
     pub(super) async fn write<T, E, F>(&self, unit: F) -> Result<T, E>
@@ -67,6 +72,29 @@ impl SqlitePool {
         E: From<DbError> + Send + 'static,
     {
         submit(&self.readers, unit).await
+    }
+
+    /// Runs on the caller's thread: two changes of thread cost more than a look-up by key.
+    pub(super) fn look_up<T, E, F>(&self, unit: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<T, E>>,
+        E: From<DbError>,
+    {
+        let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let kept = idle().pop();
+        let mut tx = match kept {
+            Some(tx) => tx,
+            None => Tx::sqlite(open_reader(&self.path)?),
+        };
+        tx.command("begin deferred")?;
+        let result = poll_once(unit(&mut tx)).unwrap_or_else(|| Err(DbError::Waited.into()));
+        tx.command("commit")?;
+        // Not kept after an error or a panic: a new connection is cheap beside a doubtful one.
+        let mut idle = idle();
+        if idle.len() < IDLE_MAX {
+            idle.push(tx);
+        }
+        result
     }
 
     /// Migrations run on the writer's thread, outside of any batch: they bring their own transactions.

@@ -281,3 +281,24 @@ async fn a_lost_connection_is_reported_as_unavailable_and_the_pool_heals() {
     insert(&test.db, "after".into(), 1).await.unwrap();
     assert_eq!(count(&test.db).await, 2, "what was under way is gone, the rest stays");
 }
+
+#[tokio::test]
+async fn a_look_up_sees_what_was_committed_and_cannot_write() {
+    for test in both().await {
+        insert(&test.db, "x".into(), 7).await.unwrap();
+        let sql = "select id, amount, flag, note, raw from things where account = $1 and id = $2";
+        for _ in 0..3 {
+            let found: Result<Option<Thing>, DbError> = test
+                .db
+                .look_up(move |tx| Box::pin(async move { tx.fetch_optional::<Thing>(sql, params!["a", "x"]).await }))
+                .await;
+            assert_eq!(found.unwrap().unwrap().amount, 7);
+        }
+        if test.db.engine() == kit::db::Engine::Sqlite {
+            let written: Result<u64, DbError> =
+                test.db.look_up(|tx| Box::pin(async move { tx.execute("delete from things", &[]).await })).await;
+            assert!(written.is_err());
+        }
+        assert_eq!(count(&test.db).await, 1);
+    }
+}
