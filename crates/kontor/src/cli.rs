@@ -226,6 +226,11 @@ pub struct GatewayArgs {
     /// A call to Klarna whose answer is still missing after this long is repeated, with the same key.
     #[arg(long, env = "KONTOR_RECOVERY_DELAY_SECONDS", default_value_t = 45, value_name = "N")]
     pub recovery_delay_seconds: u32,
+
+    /// A webhook of Klarna's that tells of something further in the future is refused. A network end whose clock is moved
+    /// needs more.
+    #[arg(long, env = "KONTOR_KLARNA_CLOCK_AHEAD_SECONDS", default_value_t = 300, value_name = "N")]
+    pub klarna_clock_ahead_seconds: u32,
 }
 
 /// The way to Klarna: a credentials file, or its parts.

@@ -110,6 +110,7 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     config.local_targets = args.local_targets;
     config.partner_requests_per_second = args.partner_rate_limit;
     config.recovery_delay_us = i64::from(args.recovery_delay_seconds) * SECOND_US;
+    config.webhook_ahead_max_us = i64::from(args.klarna_clock_ahead_seconds) * SECOND_US;
     let (clock, random) = (Clock::system(), Random::system());
     let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };
     let client = gateway::klarna::Client::new(&config, upstream_client(upstream)?, random.clone())?;
