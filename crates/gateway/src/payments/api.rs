@@ -38,6 +38,11 @@ pub fn routes() -> OpenApiRouter<Ctx> {
 
 /// A payment to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "amount": 4_990, "currency": "EUR", "reference": "order-1001", "return_url": "https://shop.example/thanks",
+    "line_items": [{"name": "Lantern", "quantity": 1, "unit_price": 4_990, "total_amount": 4_990}],
+    "customer": {"given_name": "Ada", "family_name": "Vester", "email": "ada@shop.example"},
+}))]
 pub struct CreatePaymentBody {
     /// Minor units, from 1.
     pub amount: i64,
@@ -90,6 +95,9 @@ pub struct CreatePaymentBody {
 
 /// What changes of a payment.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "amount": 3_990, "line_items": [{"name": "Lantern, second choice", "quantity": 1, "total_amount": 3_990}],
+}))]
 pub struct UpdatePaymentBody {
     /// Minor units; not below what is captured. More than before may be refused.
     pub amount: Option<i64>,
@@ -117,6 +125,9 @@ pub struct UpdatePaymentBody {
 
 /// A capture to be made. Without an amount, all that is left.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "amount": 2_990, "reference": "parcel-1", "line_items": [{"name": "Lantern", "quantity": 1, "total_amount": 2_990}],
+}))]
 pub struct CreateCaptureBody {
     /// Minor units.
     pub amount: Option<i64>,
@@ -141,6 +152,7 @@ pub struct CreateCaptureBody {
 
 /// A refund to be made. Without an amount, all that is left.
 #[derive(ToSchema)]
+#[schema(example = json!({"amount": 1_000, "reference": "return-1"}))]
 pub struct CreateRefundBody {
     /// Minor units.
     pub amount: Option<i64>,

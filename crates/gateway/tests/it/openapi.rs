@@ -158,3 +158,21 @@ async fn the_page_shows_every_operation_and_loads_nothing_from_elsewhere() {
         Request::get("/docs").header("if-none-match", page.headers["etag"].clone()).body(Body::empty()).unwrap();
     assert_eq!(stage.send(again).await.status, 304);
 }
+
+#[tokio::test]
+async fn every_example_of_a_body_works_as_it_is_printed() {
+    let scene = crate::harness::scenes().await.remove(0);
+    let document = document::document("https://gateway.example");
+    let example = |schema: &str| document["components"]["schemas"][schema]["example"].clone();
+    let made = scene.post("/v1/payments", example("CreatePaymentBody")).await;
+    assert_eq!((made.status.as_u16(), &made.body["state"]), (201, &"REQUIRES_CUSTOMER_ACTION".into()), "{}", made.text);
+    let path = format!("/v1/payments/{}", made.body["id"].as_str().unwrap());
+    let changed = scene.stage.call(&scene.ada, "PATCH", &path, Some(example("UpdatePaymentBody"))).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+
+    let authorized = scene.authorized(4_990).await;
+    for (name, schema) in [("captures", "CreateCaptureBody"), ("refunds", "CreateRefundBody")] {
+        let done = scene.post(&format!("/v1/payments/{authorized}/{name}"), example(schema)).await;
+        assert_eq!((done.status.as_u16(), &done.body["state"]), (201, &"SUCCEEDED".into()), "{name}: {}", done.text);
+    }
+}
