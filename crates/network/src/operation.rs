@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -379,7 +379,7 @@ impl FromRequestParts<Ctx> for Caller {
 pub struct Parts {
     /// The method.
     pub method: Method,
-    /// The path as it was sent.
+    /// The path, percent-decoded: a repetition may spell a KRN another way, and is the same call.
     pub path: String,
 }
 
@@ -387,7 +387,13 @@ impl FromRequestParts<Ctx> for Parts {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut RequestParts, _: &Ctx) -> Result<Self, ApiError> {
-        Ok(Self { method: parts.method.clone(), path: parts.uri.path().to_owned() })
+        let template = MatchedPath::from_request_parts(parts, &()).await.map_err(ApiError::internal)?;
+        let params = RawPathParams::from_request_parts(parts, &()).await.map_err(ApiError::internal)?;
+        let mut path = template.as_str().to_owned();
+        for (name, value) in &params {
+            path = path.replacen(&format!("{{{name}}}"), value, 1);
+        }
+        Ok(Self { method: parts.method.clone(), path })
     }
 }
 

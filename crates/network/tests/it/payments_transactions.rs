@@ -395,3 +395,22 @@ async fn no_sequence_of_calls_parts_the_books_from_the_events() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_that_spells_the_id_another_way_is_the_same_call() {
+    for end in ends().await {
+        let charged = id(&transaction(&end, "TX-1").await);
+        let body = json!({"capture_amount": 1000});
+        let plain = at(&end, &format!("/transactions/{charged}/capture"));
+        let encoded = plain.replace(':', "%3A");
+        let first = end.ap_once("k-1", Method::POST, &plain, Some(&body)).await;
+        let again = end.ap_once("k-1", Method::POST, &encoded, Some(&body)).await;
+        assert_eq!((first.expect(201), again.status), (again.json(), 201));
+        let read = get(&end, &format!("/transactions/{charged}")).await.expect(200);
+        assert_eq!(read["captured_amount"], 1000);
+        // Another transaction is another call.
+        let other = id(&transaction(&end, "TX-2").await);
+        let path = at(&end, &format!("/transactions/{other}/capture"));
+        assert_ne!(end.ap_once("k-1", Method::POST, &path, Some(&body)).await.expect(201), first.json());
+    }
+}
