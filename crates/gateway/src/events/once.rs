@@ -61,6 +61,21 @@ impl Once {
         Err(ApiError::validation(vec![FieldFault::new("Idempotency-Key", fault)]))
     }
 
+    /// The key and the checked body, or the faults of both at once.
+    ///
+    /// # Errors
+    /// Those of either.
+    pub(crate) fn with<T>(once: Result<Self, ApiError>, checked: Result<T, ApiError>) -> Result<(Self, T), ApiError> {
+        match (once, checked) {
+            (Ok(once), Ok(checked)) => Ok((once, checked)),
+            (Err(mut key), Err(mut body)) if body.error_code == key.error_code => {
+                key.validation_errors.append(&mut body.validation_errors);
+                Err(key)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
     /// Runs the unit, unless it was run before with this key: then the first answer comes back.
     ///
     /// # Errors

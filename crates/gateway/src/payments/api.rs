@@ -202,8 +202,8 @@ async fn create_payment(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let once = Once::new(&caller.partner_id, "POST /v1/payments", &headers, Some(&body.value))?;
-    let asked = CreatePayment::check(body.value, ctx.config.local_targets)?;
+    let once = Once::new(&caller.partner_id, "POST /v1/payments", &headers, Some(&body.value));
+    let (once, asked) = Once::with(once, CreatePayment::check(body.value, ctx.config.local_targets))?;
     begin::create(&ctx, caller, once, asked).await
 }
 
@@ -334,8 +334,8 @@ async fn update_payment(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let operation = format!("PATCH /v1/payments/{payment_id}");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body.value))?;
-    let asked = UpdatePayment::check(body.value)?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body.value));
+    let (once, asked) = Once::with(once, UpdatePayment::check(body.value))?;
     begin::update(&ctx, caller, once, payment_id, asked).await
 }
 
@@ -361,8 +361,8 @@ async fn capture_payment(
 ) -> Result<Response, ApiError> {
     let body = value_of(body);
     let operation = format!("POST /v1/payments/{payment_id}/captures");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body))?;
-    let asked = MoveMoney::check_capture(body)?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body));
+    let (once, asked) = Once::with(once, MoveMoney::check_capture(body))?;
     begin::capture(&ctx, caller, once, payment_id, asked).await
 }
 
@@ -388,8 +388,8 @@ async fn refund_payment(
 ) -> Result<Response, ApiError> {
     let body = value_of(body);
     let operation = format!("POST /v1/payments/{payment_id}/refunds");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body))?;
-    let asked = MoveMoney::check_refund(body)?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body));
+    let (once, asked) = Once::with(once, MoveMoney::check_refund(body))?;
     begin::refund(&ctx, caller, once, payment_id, asked).await
 }
 
@@ -415,8 +415,8 @@ async fn void_payment(
 ) -> Result<Response, ApiError> {
     let body = value_of(body);
     let operation = format!("POST /v1/payments/{payment_id}/void");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body))?;
-    check_empty(&body)?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body));
+    let (once, ()) = Once::with(once, check_empty(&body))?;
     begin::void(&ctx, caller, once, payment_id).await
 }
 
@@ -441,8 +441,8 @@ async fn cancel_payment(
 ) -> Result<Response, ApiError> {
     let body = value_of(body);
     let operation = format!("POST /v1/payments/{payment_id}/cancel");
-    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body))?;
-    check_empty(&body)?;
+    let once = Once::new(&caller.partner_id, &operation, &headers, Some(&body));
+    let (once, ()) = Once::with(once, check_empty(&body))?;
     begin::cancel(&ctx, caller, once, payment_id).await
 }
 

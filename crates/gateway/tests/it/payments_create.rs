@@ -220,3 +220,20 @@ async fn lists_page_without_gaps_and_filters_combine() {
         assert_eq!(faults, ["amount", "created_start", "currency", "ending_before", "size", "starting_after", "state"]);
     }
 }
+
+#[tokio::test]
+async fn a_missing_key_and_a_faulty_body_are_named_together() {
+    for scene in scenes().await {
+        for path in ["/v1/payments", "/v1/payments/pay_1/captures", "/v1/payments/pay_1/void"] {
+            let request = Request::post(path)
+                .header("authorization", format!("Bearer {}", scene.ada.key))
+                .header("content-type", "application/json")
+                .body(Body::from(json!({"amount": -1, "currency": "EUR"}).to_string()))
+                .unwrap();
+            let refused = scene.stage.send(request).await;
+            assert_eq!(refused.status, 400, "{}", refused.text);
+            let named = named(&refused);
+            assert!(named.contains(&"Idempotency-Key") && named.contains(&"amount"), "{path}: {named:?}");
+        }
+    }
+}
