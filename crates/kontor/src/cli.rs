@@ -294,6 +294,20 @@ pub enum PartnerCommand {
         #[command(flatten)]
         storage: StorageArgs,
     },
+    /// Refuses new payments of a Partner; those that exist can be captured, refunded and voided.
+    Suspend {
+        /// Which Partner, `par_…`.
+        partner_id: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Takes new payments of a suspended Partner again.
+    Activate {
+        /// Which Partner, `par_…`.
+        partner_id: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
     /// Disables an API key from the next request on.
     DisableKey {
         /// Which Partner, `par_…`.

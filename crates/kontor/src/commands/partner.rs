@@ -1,5 +1,5 @@
 use anyhow::{Context as _, Result};
-use gateway::access::{self, NewPartner};
+use gateway::access::{self, NewPartner, PartnerState};
 use kit::clock::Clock;
 use kit::db::Db;
 use kit::random::Random;
@@ -51,6 +51,14 @@ pub async fn partner(command: &PartnerCommand) -> Result<()> {
             println!("key id   {}", key.key_id);
             println!("api key  {}", key.api_key.expose_secret());
             println!("The key is shown this once.");
+        }
+        PartnerCommand::Suspend { partner_id, storage } => {
+            access::set_partner_state(&open(storage).await?, partner_id, PartnerState::Suspended).await?;
+            println!("new payments of {partner_id} are refused from now on");
+        }
+        PartnerCommand::Activate { partner_id, storage } => {
+            access::set_partner_state(&open(storage).await?, partner_id, PartnerState::Active).await?;
+            println!("new payments of {partner_id} are taken again");
         }
         PartnerCommand::DisableKey { partner_id, key_id, storage } => {
             access::disable_key(&open(storage).await?, &clock, partner_id, key_id).await?;

@@ -41,6 +41,25 @@ fn how_far_klarnas_clock_may_be_ahead_can_be_said() {
 }
 
 #[test]
+fn a_partner_is_made_suspended_and_activated_by_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let said = |args: &[&str]| {
+        let output = kontor(&[&["partner"], args, &["--data-dir", folder]].concat());
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let account = "krn:partner:global:account:test:MQ7R2T9A";
+    let made = said(&["create", "--name", "Ada", "--klarna-account-id", account]);
+    let id = made.split_whitespace().find(|word| word.starts_with("par_")).unwrap();
+    said(&["suspend", id]);
+    assert!(said(&["list"]).contains("SUSPENDED"));
+    said(&["activate", id]);
+    assert!(said(&["list"]).contains("ACTIVE"));
+    assert!(errors(&["partner", "suspend", "par_x", "--data-dir", folder]).contains("there is no Partner par_x"));
+}
+
+#[test]
 fn listening_beyond_this_machine_without_tls_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let said = errors(&["network", "--listen", "0.0.0.0:0", "--data-dir", folder.path().to_str().unwrap()]);
