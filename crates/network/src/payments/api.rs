@@ -10,7 +10,8 @@ use kit::clock::SECOND_US;
 use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, JsonBody, OptionalJsonBody};
 use protocol::{
-    PartnerAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, Shape, check_purchase_sum, shapes,
+    PartnerAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentRequest, Shape,
+    check_purchase_sum, shapes,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -141,6 +142,14 @@ fn check(shape: &Shape, body: &Value) -> Result<(), ApiError> {
     if faults.is_empty() { Ok(()) } else { Err(invalid(faults)) }
 }
 
+/// A Payment Request as the caller's generation names its members: v1 has `payment_amount`, which stands beside the present name.
+fn request_reply(status: StatusCode, parts: &Parts, mut object: PaymentRequest) -> Reply {
+    if let Some(amount) = object.amount.filter(|_| parts.path.starts_with("/v1/")) {
+        object.extra.insert("payment_amount".to_owned(), amount.into());
+    }
+    Reply::json(status, &object)
+}
+
 fn json_reply(status: StatusCode, text: String) -> Reply {
     Reply { status, body: text.into() }
 }
@@ -169,29 +178,37 @@ async fn create_request(call: Call, body: JsonBody) -> Result<Response, ApiError
         return Err(invalid(vec![fault]));
     }
     tokens::keys(&call.ctx).await?;
-    call.once(&body.value, true, |tx, ctx, on, body| {
+    let parts = call.parts.clone();
+    call.once(&body.value, true, move |tx, ctx, on, body| {
+        let parts = parts.clone();
         Box::pin(async move {
             let object = requests::create(tx, &ctx, on_behalf(&on), &body).await?;
-            Ok(Reply::json(StatusCode::CREATED, &object))
+            Ok(request_reply(StatusCode::CREATED, &parts, object))
         })
     })
     .await
 }
 
-async fn read_request(State(ctx): State<Ctx>, on: OnBehalf, Path(path): Path<RequestPath>) -> Result<Reply, ApiError> {
+async fn read_request(
+    State(ctx): State<Ctx>,
+    on: OnBehalf,
+    parts: Parts,
+    Path(path): Path<RequestPath>,
+) -> Result<Reply, ApiError> {
     tokens::keys(&ctx).await?;
     let object = requests::read(&ctx, &on.account, &path.payment_request_id).await?;
-    Ok(Reply::json(StatusCode::OK, &object))
+    Ok(request_reply(StatusCode::OK, &parts, object))
 }
 
 async fn update_request(call: Call, Path(path): Path<RequestPath>, body: JsonBody) -> Result<Response, ApiError> {
     check(shapes::update_payment_request(), &body.value)?;
     tokens::keys(&call.ctx).await?;
+    let parts = call.parts.clone();
     call.once(&body.value, true, move |tx, ctx, on, body| {
-        let id = path.payment_request_id.clone();
+        let (id, parts) = (path.payment_request_id.clone(), parts.clone());
         Box::pin(async move {
             let object = requests::update(tx, &ctx, on_behalf(&on), &id, &body).await?;
-            Ok(Reply::json(StatusCode::OK, &object))
+            Ok(request_reply(StatusCode::OK, &parts, object))
         })
     })
     .await
@@ -200,15 +217,17 @@ async fn update_request(call: Call, Path(path): Path<RequestPath>, body: JsonBod
 async fn cancel_request(
     State(ctx): State<Ctx>,
     on: OnBehalf,
+    parts: Parts,
     Path(path): Path<RequestPath>,
 ) -> Result<Reply, ApiError> {
     tokens::keys(&ctx).await?;
     ctx.write(|| {
         let (ctx, on, id) = (ctx.clone(), on.clone(), path.payment_request_id.clone());
+        let parts = parts.clone();
         move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
             Box::pin(async move {
                 let object = requests::cancel(tx, &ctx, on_behalf(&on), &id).await?;
-                Ok(Reply::json(StatusCode::OK, &object))
+                Ok(request_reply(StatusCode::OK, &parts, object))
             })
         }
     })

@@ -295,3 +295,22 @@ async fn completion_yields_the_token_and_profile_that_were_asked_for() {
         assert_eq!(answer["customer_token_response"]["result"], "APPROVED");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_the_first_generation_is_answered_in_it() {
+    for end in ends().await {
+        let requests = format!("/v1/accounts/{}/payment/requests", end.partner());
+        let mut body = request_body(&end);
+        body["payment_amount"] = body.as_object_mut().unwrap().remove("amount").unwrap();
+        let created = end.ap(Method::POST, &requests, Some(&body)).await.expect(201);
+        assert_eq!((&created["payment_amount"], &created["amount"]), (&json!(AMOUNT), &json!(AMOUNT)));
+        let request = format!("{requests}/{}", created["payment_request_id"].as_str().unwrap());
+        assert_eq!(end.ap(Method::GET, &request, None).await.expect(200)["payment_amount"], AMOUNT);
+        let change = json!({"payment_amount": 100, "supplementary_purchase_data": {"line_items": []}});
+        assert_eq!(end.ap(Method::PATCH, &request, Some(&change)).await.expect(200)["payment_amount"], 100);
+        let present = request.replacen("/v1/", "/v2/", 1);
+        let read = end.ap(Method::GET, &present, None).await.expect(200);
+        assert_eq!((&read["amount"], read.get("payment_amount")), (&json!(100), None));
+        assert_eq!(end.ap(Method::DELETE, &request, None).await.expect(200)["payment_amount"], 100);
+    }
+}
