@@ -3,9 +3,11 @@
 use kit::random::Random;
 use protocol::{
     CustomerToken, DisputeId, EventType, PartnerAccountId, PaymentAccountId, PaymentCaptureId, PaymentProductId,
-    PaymentRefundId, PaymentRequestId, PaymentTransactionId, Region, SessionToken, SettlementId, Timestamp,
+    PaymentRefundId, PaymentRequestId, PaymentToken, PaymentTransactionId, Region, SessionToken, SettlementId,
+    Timestamp,
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The payload of a simulated event of `account` at `now`, in microseconds UTC.
 pub(super) fn payload(event: &EventType, account: &PartnerAccountId, random: &Random, now: i64) -> Value {
@@ -50,12 +52,26 @@ fn request(last: &str, random: &Random, now: i64, at: &str) -> Value {
     if state == "CANCELED" {
         payload["state_reason"] = json!("PARTNER_CANCELED");
     }
+    if matches!(state, "SUBMITTED" | "IN_PROGRESS") {
+        let id = payload["payment_request_id"].clone();
+        let url = "https://pay.example/sample";
+        payload["payment_request_url"] = json!(url);
+        payload["state_context"] = json!({"customer_interaction":
+            {"method": "HANDOVER", "payment_request_id": id, "payment_request_url": url}});
+    }
     if state == "COMPLETED" {
-        // Recognisably no grant: it opens nothing.
+        // Recognisably no grant: they open nothing.
         let token = SessionToken::new(Region::Eu1, "sample");
-        let context = json!({"klarna_network_session_token": token, "interoperability_token": token});
-        payload["klarna_network_session_token"] = context["klarna_network_session_token"].clone();
-        payload["state_context"] = context;
+        let handle = PaymentToken::new(Region::Eu1, Uuid::nil());
+        let customer = json!({"customer_profile": {"given_name": "Test", "family_name": "Person-de"}});
+        let address =
+            json!({"street_address": "Musterweg 1", "postal_code": "10115", "city": "Berlin", "country": "DE"});
+        let shipping = json!({"recipient": {"given_name": "Test", "family_name": "Person-de"}, "address": address});
+        payload["klarna_network_session_token"] = json!(token);
+        payload["klarna_customer"] = customer.clone();
+        payload["shipping"] = shipping.clone();
+        payload["state_context"] = json!({"klarna_network_session_token": token, "interoperability_token": token,
+            "payment_token": handle, "klarna_customer": customer, "shipping": shipping});
     }
     payload
 }
@@ -201,6 +217,13 @@ mod tests {
                 _ => "partner_account_id",
             };
             assert!(payload[id].is_string(), "{event}: {payload}");
+            if event.as_str() == "payment.request.state-change.completed" {
+                let context = &payload["state_context"];
+                assert!(context["payment_token"].is_string());
+                for name in ["klarna_network_session_token", "klarna_customer", "shipping"] {
+                    assert!(!context[name].is_null() && context[name] == payload[name], "{name}: {payload}");
+                }
+            }
             if event.as_str().contains("state-change") {
                 assert!(payload["state"].is_string(), "{event}: {payload}");
             }
