@@ -73,12 +73,21 @@ pub(super) async fn commit(
     verdict: Verdict,
     mut known: Option<Payment>,
 ) -> Result<StoredAnswer, ApiError> {
-    let shared = std::sync::Arc::new((intent, verdict));
+    let refusal = match &verdict {
+        Verdict::Refused(refusal) => {
+            let error = refused(refusal);
+            // Here, because the answer is kept as bytes: an error_id that is quoted must lead to a line of the log.
+            error.log();
+            Some(StoredAnswer { status: error.status.as_u16(), body: error.to_json() })
+        }
+        _ => None,
+    };
+    let shared = std::sync::Arc::new((intent, verdict, refusal));
     ctx.db
         .write_repeating(|| {
             let (ctx, shared, known) = (ctx.clone(), std::sync::Arc::clone(&shared), known.take());
             move |tx: &mut Tx| -> UnitFuture<'_, Result<StoredAnswer, ApiError>> {
-                Box::pin(async move { write_outcome(tx, &ctx, &shared.0, &shared.1, known).await })
+                Box::pin(async move { write_outcome(tx, &ctx, &shared.0, &shared.1, shared.2.clone(), known).await })
             }
         })
         .await
@@ -89,6 +98,7 @@ async fn write_outcome(
     ctx: &Ctx,
     intent: &Intent,
     verdict: &Verdict,
+    refusal: Option<StoredAnswer>,
     known: Option<Payment>,
 ) -> Result<StoredAnswer, ApiError> {
     let now = ctx.clock.now();
@@ -102,13 +112,7 @@ async fn write_outcome(
     };
     change.take_verdict(tx, intent, verdict, now).await?;
     change.write(tx, ctx, now).await?;
-    let answer = match verdict {
-        Verdict::Refused(refusal) => {
-            let error = refused(refusal);
-            StoredAnswer { status: error.status.as_u16(), body: error.to_json() }
-        }
-        _ => success(&intent.step, &change),
-    };
+    let answer = refusal.unwrap_or_else(|| success(&intent.step, &change));
     if let Some(waiting) = &intent.answer_to {
         idempotency::complete(tx, &waiting.scope, &waiting.key, &answer).await?;
     }

@@ -146,6 +146,12 @@ pub(super) const CODES: &[Code] = &[
         advice: "Repeat with the same idempotency key; quote the `error_id` if it stays.",
     },
     Code {
+        code: "SERVER_CONFIGURATION_ERROR",
+        status: "500",
+        meaning: "Klarna does not accept your provider's calls for your account. Nothing happened.",
+        advice: "Quote the `error_id` to your provider; repeat with a new idempotency key once it is settled.",
+    },
+    Code {
         code: "TIMEOUT",
         status: "500",
         meaning: "It took too long. It may have happened.",
