@@ -25,7 +25,7 @@ pub struct Cli {
         long,
         global = true,
         env = "KONTOR_LOG",
-        default_value = "info",
+        default_value = "info,refinery_core=warn",
         hide_default_value = true,
         value_name = "FILTER"
     )]
