@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 
 use kit::db::{Db, DbError, Tx};
 use kit::http::ApiError;
+use kit::random::Random;
+use p256::pkcs8::EncodePrivateKey as _;
 use protocol::{AcquiringAccountId, PartnerAccountId, PaymentAccountId, PaymentProductId, PaymentProfileId};
 use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType};
+use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{self, PaymentAccountRow, store as rows};
@@ -286,8 +289,23 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
 
 /// A P-256 key and a certificate that it signed itself. The pair differs on every run, seed or not: the library draws it from the
 /// system.
+/// A P-256 key from the context's randomness, so that a seed repeats it.
+fn signing_key(random: &Random) -> Result<KeyPair, rcgen::Error> {
+    let secret = loop {
+        let mut bytes = zeroize::Zeroizing::new([0; 32]);
+        random.fill(bytes.as_mut());
+        // Zero and what exceeds the curve's order are no keys: one draw in four thousand million.
+        if let Ok(secret) = p256::SecretKey::from_slice(bytes.as_ref()) {
+            break secret;
+        }
+    };
+    let der = secret.to_pkcs8_der().map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
+    let der = PrivatePkcs8KeyDer::from(der.as_bytes().to_vec());
+    KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
+}
+
 fn jwt_signing(ctx: &Ctx, account: &PartnerAccountId) -> Result<JwtSigning, rcgen::Error> {
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let key = signing_key(&ctx.random)?;
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, account.short());
     params.subject_alt_names = vec![SanType::URI(account.as_str().try_into()?)];
