@@ -477,7 +477,12 @@ where
         return Ok(ctx.write(unit).await?.into_response());
     };
     let call = Arc::new(OnceCall {
-        scope: format!("{} {} {} {}", on.caller.account, parts.method, parts.path, on.account),
+        scope: idempotency::scope(&[
+            on.caller.account.as_str(),
+            parts.method.as_str(),
+            &parts.path,
+            on.account.as_str(),
+        ]),
         key: key.to_owned(),
         fingerprint: idempotency::fingerprint(body),
         secret,

@@ -476,6 +476,10 @@ impl Client {
             // The earlier attempt is still running, and its key with it.
             return Attempt::Doubtful(trouble, pause);
         }
+        if status == StatusCode::FORBIDDEN && error.error_code.is_none() {
+            // Not the application but what guards it against floods (fact sheet 01 §1): slow down, and it will pass.
+            return Attempt::Harmless(trouble, pause);
+        }
         if status.is_client_error() {
             return Attempt::Refused(Box::new(Refusal { status, error, correlation_id }));
         }

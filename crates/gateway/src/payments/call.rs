@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Method;
+use http::{Method, StatusCode};
 use kit::db::{DbError, Tx};
 use kit::jobs::{self, NewJob};
 use protocol::payments::{
@@ -222,6 +222,14 @@ impl Intent {
         }
         let verdict = match ctx.klarna.send(&operation).await {
             Ok(answer) => self.read(&answer)?,
+            // The customer has approved already, and it is our own key that the network does not know: an operator mends that, and
+            // the same call then goes through.
+            Err(CallError::Refused(refusal))
+                if self.step == Step::Finalize && refusal.status == StatusCode::UNAUTHORIZED =>
+            {
+                tracing::error!(payment.id = %self.payment_id, "the network refuses our API key; approved payments wait");
+                return Err(CallError::Refused(refusal));
+            }
             Err(CallError::Refused(refusal)) => Verdict::Refused(refusal),
             Err(error) => return Err(error),
         };

@@ -227,3 +227,21 @@ async fn webhooks_about_strangers_are_unknown() {
         assert_eq!(scene.webhook("partner.account.change.created", json!({})).await, Applied::Unchanged);
     }
 }
+
+#[tokio::test]
+async fn an_approved_payment_outlives_a_key_that_the_network_does_not_know_for_a_while() {
+    for scene in scenes().await {
+        let (id, path) = scene.waiting(100).await;
+        let completed = scene.klarna.customer("COMPLETED");
+        scene.webhook("payment.request.state-change.completed", completed).await;
+        scene.klarna.next("finalize", [Act::Answer(401, error("UNAUTHORIZED", "Authorization"))]);
+        assert!(location(&scene.get(&path).await).ends_with("state=PENDING"), "the customer approved: nothing failed");
+        let _working = scene.stage.work();
+        let recovered = crate::stage::eventually("the same call to go through", || async {
+            scene.stage.clock.advance(MINUTE_US);
+            Some(scene.read(&id).await).filter(|payment| payment["state"] == "AUTHORIZED")
+        });
+        recovered.await;
+        assert_eq!(scene.klarna.transactions().len(), 1);
+    }
+}

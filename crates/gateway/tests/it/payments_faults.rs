@@ -34,6 +34,7 @@ async fn what_passes_is_waited_out_within_the_request() {
         Act::Answer(500, json!({"error_code": "INTERNAL_ERROR"})),
         Act::Answer(503, json!({"error_code": "TEMPORARY_UNAVAILABLE"})),
         Act::Text(200, "{\"payment_transaction_resp"),
+        Act::Text(403, "<html>slow down</html>"),
         Act::DoAndFail,
         Act::DoAndCut,
         Act::DoAndHang,

@@ -241,7 +241,7 @@ fn open_writer(path: &Path, config: &DbConfig) -> Result<Connection, DbError> {
         Connection::open_with_flags(path, flags).map_err(|e| unavailable("opening the database file", e))?;
     configure(&connection)?;
     let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-         pragma wal_autocheckpoint = 4000; pragma cache_size = -16000; pragma temp_store = memory;";
+         pragma wal_autocheckpoint = 4000; pragma cache_size = -8000; pragma temp_store = memory;";
     // A second process that opens the same new file may hold it for a moment while it switches to the write-ahead log.
     let mut tries = 0;
     while let Err(error) = connection.execute_batch(pragmas) {
@@ -264,7 +264,7 @@ fn open_reader(path: &Path) -> Result<Connection, DbError> {
     let connection =
         Connection::open_with_flags(path, flags).map_err(|e| unavailable("opening the database file to read", e))?;
     configure(&connection)?;
-    connection.execute_batch("pragma cache_size = -4000;").map_err(|e| unavailable("configuring a reader", e))?;
+    connection.execute_batch("pragma cache_size = -2000;").map_err(|e| unavailable("configuring a reader", e))?;
     Ok(connection)
 }
 
