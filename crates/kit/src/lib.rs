@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`db`] | one SQL text on SQLite (group commit) and PostgreSQL; migrations |
 //! | [`jobs`] | background work as rows: leases, backoff, uniqueness, dead letters |
+//! | [`deliveries`] | webhooks on their way out: every attempt kept, replayable |
 //! | [`idempotency`] | first answers by key, in one transaction or in two |
 //! | [`clock`], [`random`] | time and chance as values that are passed in |
 //! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
@@ -12,6 +13,7 @@
 //! | [`rate_limit`] | quotas at several levels |
 //! | [`secret_box`], [`sealed`] | secrets at rest; which columns hold them, and their move to a new key |
 //! | [`telemetry`] | logs, and wrappers that keep secrets out of them |
+//! | [`testing`] | databases for tests, on both engines |
 //!
 //! This crate never knows a domain word. Begin reading at [`db`].
 

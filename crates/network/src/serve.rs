@@ -177,7 +177,7 @@ impl Network {
         let stop = CancellationToken::new();
         let working = tokio::spawn(worker.run(stop.clone()));
         let following = tokio::spawn(follow_clock(ctx.clone(), stop.clone()));
-        let sweeping = tokio::spawn(sweep(ctx, stop.clone()));
+        let sweeping = tokio::spawn(idempotency::keep_swept(ctx.db.clone(), ctx.clock.clone(), stop.clone()));
         server.run(router, shutdown).await;
         // After the last request, so that what it made is at least claimed once.
         stop.cancel();
@@ -213,31 +213,6 @@ async fn follow_clock(ctx: Ctx, stop: CancellationToken) {
             Ok(offset) if offset > ctx.clock.offset() => ctx.clock.set_offset(offset),
             Ok(_) => {}
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "looking at the stored clock"),
-        }
-    }
-}
-
-/// How often idempotency keys past their time are removed, and how many in one transaction: few enough not to be felt.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
-const SWEEP_ROWS: i64 = 500;
-
-/// Removes idempotency keys past their time.
-async fn sweep(ctx: Ctx, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-        while !stop.is_cancelled() {
-            let now = ctx.clock.now();
-            match ctx.db.write(move |tx| Box::pin(idempotency::sweep(tx, now, SWEEP_ROWS))).await {
-                Ok(removed) if removed >= SWEEP_ROWS.unsigned_abs() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "removing old idempotency keys");
-                    break;
-                }
-            }
         }
     }
 }

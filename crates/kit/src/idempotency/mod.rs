@@ -9,9 +9,15 @@
 
 mod store;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::db::{Db, DbError};
 
 pub use store::{begin, complete, find, record, release, sweep};
 
@@ -64,6 +70,38 @@ pub fn scope(parts: &[&str]) -> String {
 pub fn fingerprint(body: &serde_json::Value) -> String {
     // serde_json keeps members sorted, so equal documents print equally.
     hex::encode(Sha256::digest(body.to_string().as_bytes()))
+}
+
+/// How often keys past their time are removed, and how many in one transaction: few enough not to be felt.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+const SWEEP_ROWS: i64 = 500;
+
+/// Removes keys past their time, now and then, until it is told to stop: one such task in each process that stores answers.
+pub async fn keep_swept(db: Db, clock: Clock, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = sweep_all(&db, clock.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "removing old idempotency keys");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+/// Removes all keys past their time, a few in each transaction; returns how many.
+///
+/// # Errors
+/// [`DbError`]; what was removed before stays removed.
+pub async fn sweep_all(db: &Db, now: i64) -> Result<u64, DbError> {
+    let mut removed = 0;
+    loop {
+        let some = db.write(move |tx| Box::pin(sweep(tx, now, SWEEP_ROWS))).await?;
+        removed += some;
+        if some < SWEEP_ROWS.unsigned_abs() {
+            return Ok(removed);
+        }
+    }
 }
 
 #[cfg(test)]

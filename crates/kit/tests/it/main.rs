@@ -5,6 +5,7 @@
 mod db;
 mod deliveries;
 mod http;
+mod idempotency;
 mod jobs;
 mod outbound;
 mod rate_limit;

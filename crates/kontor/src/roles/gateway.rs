@@ -138,10 +138,11 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
             worker_stop.trigger();
         }
     });
+    let sweeping = tokio::spawn(kit::idempotency::keep_swept(ctx.db.clone(), ctx.clock.clone(), worker_stop.token()));
     let working = tokio::spawn(worker.run(worker_stop.token()));
     args.reach.announce(address)?;
     tracing::info!(%address, "the gateway listens on {url}");
-    Ok(Running { url, stop, tasks: vec![serving, working] })
+    Ok(Running { url, stop, tasks: vec![serving, working, sweeping] })
 }
 
 fn readiness(ctx: &gateway::Ctx) -> kit::http::health::Readiness {

@@ -61,12 +61,9 @@ async fn run(folder: &Path, network_db: &str, gateway_db: &str) {
             let (stage, tokens) = (Arc::clone(&stage), Arc::clone(&tokens));
             let (next, done) = (Arc::clone(&next), Arc::clone(&done));
             tokio::spawn(async move {
-                while let Some(token) = tokens.get(next.load(Ordering::SeqCst)) {
+                loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
-                    let token = tokens.get(number).unwrap_or(token);
-                    if number >= PAYMENTS {
-                        break;
-                    }
+                    let Some(token) = tokens.get(number) else { break };
                     stage.pay(number, token).await;
                     done.fetch_add(1, Ordering::SeqCst);
                 }
