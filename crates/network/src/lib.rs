@@ -3,12 +3,19 @@
 //! | room | what |
 //! |---|---|
 //! | [`operation`] | what every operation passes: caller, account, role, rate limit, idempotency |
-//! | [`credentials`] | API keys |
-//! | [`accounts`] | Acquiring Partner, Partners, payment products and payment accounts |
+//! | [`paging`] | lists in pages |
+//! | [`credentials`] | API keys, client identifiers, certificates, SFTP users, where callers may come from |
+//! | [`accounts`] | onboarding, Partner accounts and every resource below them, compliance |
+//! | [`programs`] | payment profiles, programs and their plans, enablements, price plans |
+//! | [`portal`] | links into the portal, and its landing page |
 //! | [`notifications`] | signing keys, webhooks, events and their delivery |
 //! | [`journey`] | what the shopper sees: the purchase journey's pages |
 //! | [`payments`] | Payment Requests, authorization, Payment Transactions |
 //! | [`tokens`] | grants (session tokens) and customer tokens |
+//! | [`presentation`] | how Klarna is shown: payment options, descriptors, messaging |
+//! | [`disputes`] | what customers object to, in both generations |
+//! | [`settlements`] | what the Acquiring Partner is paid: reports and payouts |
+//! | [`reference`] | the OpenAPI document |
 //! | [`console`] | `/testing`: controls of the test environment |
 //! | [`sealed`] | the columns that hold secrets |
 //! | [`seed`] | the first accounts of an empty database |
@@ -21,13 +28,20 @@ pub mod config;
 pub mod console;
 pub mod credentials;
 pub mod ctx;
+pub mod disputes;
 pub mod journey;
 pub mod notifications;
 pub mod operation;
+pub mod paging;
 pub mod payments;
+pub mod portal;
+pub mod presentation;
+pub mod programs;
+pub mod reference;
 pub mod sealed;
 pub mod seed;
 pub mod serve;
+pub mod settlements;
 pub mod tokens;
 
 use kit::db::Migrations;

@@ -23,7 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::operation::{self, Route};
-use crate::{MIGRATIONS, console, journey, notifications, payments, sealed, seed, tokens};
+use crate::{
+    MIGRATIONS, accounts, console, credentials, disputes, journey, notifications, payments, portal, presentation,
+    programs, reference, sealed, seed, settlements, tokens,
+};
 
 /// What a network end is started with.
 pub struct Options {
@@ -90,15 +93,30 @@ pub struct Network {
     credentials: Option<seed::Credentials>,
 }
 
-/// Every operation of this end, for the router and for the tests that hold each of them to the same rules.
-pub fn routes(config: &Config) -> Vec<Route> {
-    let mut routes = notifications::routes();
-    routes.extend(payments::routes());
-    routes.extend(tokens::routes());
+/// Every operation of this end by the part of the reference that it stands in, for the router, the OpenAPI document, and the tests
+/// that hold each of them to the same rules.
+pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
+    let mut sections = vec![
+        ("Credentials", credentials::routes()),
+        ("Accounts", accounts::routes()),
+        ("Programs and pricing", programs::routes()),
+        ("Portal", portal::routes()),
+        ("Notifications", notifications::routes()),
+        ("Payments", payments::routes()),
+        ("Identity and interoperability", tokens::routes()),
+        ("Presentation and messaging", presentation::routes()),
+        ("Disputes", disputes::routes()),
+        ("Settlements", settlements::routes()),
+    ];
     if config.testing {
-        routes.extend(console::routes());
+        sections.push(("Test controls", console::routes()));
     }
-    routes
+    sections
+}
+
+/// Every operation of this end.
+pub fn routes(config: &Config) -> Vec<Route> {
+    sections(config).into_iter().flat_map(|(_, routes)| routes).collect()
 }
 
 /// The router over a context, without its stack.
@@ -110,6 +128,7 @@ pub fn router(ctx: &Ctx) -> Router {
     });
     operation::router(ctx, routes(&ctx.config))
         .merge(journey::routes().with_state(ctx.clone()))
+        .merge(reference::routes(ctx))
         .merge(health::routes(readiness))
 }
 

@@ -3,6 +3,7 @@
 //! For now accounts come from the seed; onboarding over the API follows. Public face: [`resolve_payment_account`],
 //! [`require_enabled_product`]. `Family` remembers who may act for whom.
 
+mod api;
 pub(crate) mod store;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use kit::http::{ApiError, FieldFault};
 use protocol::{ErrorCode, PartnerAccountId};
 use serde_json::Value;
 
+pub use api::routes;
 pub use store::PaymentAccountRow;
 
 /// What an account is.

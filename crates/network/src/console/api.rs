@@ -7,13 +7,13 @@ use http::{Method, StatusCode};
 use kit::db::{Tx, UnitFuture};
 use kit::deliveries::{self, Attempt, Delivery, Filter};
 use kit::http::{ApiError, FieldFault, JsonBody};
-use protocol::{Timestamp, parse_duration};
+use protocol::{Timestamp, parse_duration, shapes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
 use crate::notifications::{self, EventCursor, EventRow};
-use crate::operation::{Category, OnBehalf, Reply, Route, Who, not_found};
+use crate::operation::{Category, Doc, OnBehalf, Reply, Route, Source, Who, not_found};
 use crate::payments::{self, ListedRow};
 use crate::seed;
 
@@ -26,13 +26,66 @@ pub fn routes() -> Vec<Route> {
     const TRANSACTIONS: [&str; 2] = ["/testing/accounts/{partner_account_id}/transactions", "/testing/transactions"];
     let (category, who) = (Category::Unlimited, Who::AcquiringPartner);
     vec![
-        Route::at(Method::GET, &["/testing/clock"], category, who, read_clock),
-        Route::at(Method::POST, &["/testing/clock"], category, who, move_clock),
-        Route::at(Method::GET, &["/testing/events"], category, who, list_events),
-        Route::at(Method::GET, &TRANSACTIONS, category, who, list_transactions),
-        Route::at(Method::GET, &["/testing/deliveries"], category, who, list_deliveries),
-        Route::at(Method::GET, &["/testing/deliveries/{delivery_id}"], category, who, read_delivery),
-        Route::at(Method::POST, &["/testing/deliveries/{delivery_id}/replay"], category, who, replay_delivery),
+        Route::at(
+            Method::GET,
+            &["/testing/clock"],
+            category,
+            who,
+            Doc::new("readClock", "Tells the time of this network", Source::Ours).answers(200, shapes::anything),
+            read_clock,
+        ),
+        Route::at(
+            Method::POST,
+            &["/testing/clock"],
+            category,
+            who,
+            Doc::new("moveClock", "Moves the clock ahead", Source::Ours)
+                .takes(shapes::anything)
+                .answers(200, shapes::anything),
+            move_clock,
+        ),
+        Route::at(
+            Method::GET,
+            &["/testing/events"],
+            category,
+            who,
+            Doc::new("listEvents", "Lists what the caller was told", Source::Ours).answers(200, shapes::anything),
+            list_events,
+        ),
+        Route::at(
+            Method::GET,
+            &TRANSACTIONS,
+            category,
+            who,
+            Doc::new("listTransactions", "Lists Payment Transactions with their sums", Source::Ours)
+                .answers(200, shapes::anything),
+            list_transactions,
+        ),
+        Route::at(
+            Method::GET,
+            &["/testing/deliveries"],
+            category,
+            who,
+            Doc::new("listDeliveries", "Lists webhook deliveries", Source::Ours).answers(200, shapes::anything),
+            list_deliveries,
+        ),
+        Route::at(
+            Method::GET,
+            &["/testing/deliveries/{delivery_id}"],
+            category,
+            who,
+            Doc::new("readDelivery", "Reads a delivery with every attempt", Source::Ours)
+                .answers(200, shapes::anything),
+            read_delivery,
+        ),
+        Route::at(
+            Method::POST,
+            &["/testing/deliveries/{delivery_id}/replay"],
+            category,
+            who,
+            Doc::new("replayDelivery", "Sends a delivery once more", Source::Ours).answers(200, shapes::anything),
+            replay_delivery,
+        ),
     ]
 }
 

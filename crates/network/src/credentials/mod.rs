@@ -2,6 +2,7 @@
 //!
 //! A key is stored as its SHA-256 digest; its text exists once, in the answer that creates it. [`verify`] is the one way in.
 
+mod api;
 mod store;
 
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ use uuid::Uuid;
 use crate::accounts::AccountKind;
 use crate::ctx::Ctx;
 use crate::operation::Caller;
+
+pub use api::routes;
 
 /// How API keys of the test environment begin (fact sheet 01 §2.1). The network end is a test environment: keys of the live one fail.
 pub const API_KEY_PREFIX: &str = "klarna_test_api_";

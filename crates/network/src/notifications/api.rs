@@ -7,13 +7,16 @@ use kit::db::Tx;
 use kit::http::{ApiError, FieldFault, JsonBody, OptionalJsonBody};
 use protocol::{
     EventType, EventVersion, SigningKey, SigningKeyId, SigningSecret, Timestamp, Webhook, WebhookId, WebhookStatus,
+    shapes,
 };
 use serde_json::{Value, json};
 
 use super::webhook::{WebhookDraft, read_version};
 use super::{Target, simulate, store};
 use crate::ctx::Ctx;
-use crate::operation::{Category, IdempotencyKey, OnBehalf, Parts, Reply, Route, Who, conflict, not_found, once};
+use crate::operation::{
+    Category, Doc, IdempotencyKey, OnBehalf, Parts, Reply, Route, Source, Who, conflict, not_found, once,
+};
 use crate::sealed::SIGNING_KEY;
 
 /// Signing keys per account (fact sheet 01 §9.3).
@@ -33,17 +36,96 @@ pub fn routes() -> Vec<Route> {
     const SIMULATE: [&str; 2] =
         ["/v2/notification/webhooks/{webhook_id}/simulate", "/v1/notification/webhooks/{webhook_id}/simulate"];
     let (category, who) = (Category::PartnerManagement, Who::Anyone);
+    use Source::Collection;
     vec![
-        Route::at(Method::POST, &KEYS, category, who, create_signing_key),
-        Route::at(Method::GET, &KEYS, category, who, list_signing_keys),
-        Route::at(Method::GET, &KEY, category, who, read_signing_key),
-        Route::at(Method::DELETE, &KEY, category, who, delete_signing_key),
-        Route::at(Method::POST, &WEBHOOKS, category, who, create_webhook),
-        Route::at(Method::GET, &WEBHOOKS, category, who, list_webhooks),
-        Route::at(Method::GET, &WEBHOOK, category, who, read_webhook),
-        Route::at(Method::PATCH, &WEBHOOK, category, who, update_webhook),
-        Route::at(Method::DELETE, &WEBHOOK, category, who, delete_webhook),
-        Route::at(Method::POST, &SIMULATE, category, who, simulate_event),
+        Route::at(
+            Method::POST,
+            &KEYS,
+            category,
+            who,
+            Doc::new("createSigningKey", "Makes a signing key; its secret is shown this once", Collection)
+                .answers(201, shapes::anything),
+            create_signing_key,
+        ),
+        Route::at(
+            Method::GET,
+            &KEYS,
+            category,
+            who,
+            Doc::new("listSigningKeys", "Lists the signing keys", Collection).answers(200, shapes::anything),
+            list_signing_keys,
+        ),
+        Route::at(
+            Method::GET,
+            &KEY,
+            category,
+            who,
+            Doc::new("readSigningKey", "Reads a signing key, without its secret", Collection)
+                .answers(200, shapes::anything),
+            read_signing_key,
+        ),
+        Route::at(
+            Method::DELETE,
+            &KEY,
+            category,
+            who,
+            Doc::new("deleteSigningKey", "Deletes a signing key that no webhook uses", Collection).answers_nothing(),
+            delete_signing_key,
+        ),
+        Route::at(
+            Method::POST,
+            &WEBHOOKS,
+            category,
+            who,
+            Doc::new("createWebhook", "Subscribes a url to events", Collection)
+                .takes(shapes::webhook_create)
+                .answers(201, shapes::anything),
+            create_webhook,
+        ),
+        Route::at(
+            Method::GET,
+            &WEBHOOKS,
+            category,
+            who,
+            Doc::new("listWebhooks", "Lists the webhooks", Collection).answers(200, shapes::anything),
+            list_webhooks,
+        ),
+        Route::at(
+            Method::GET,
+            &WEBHOOK,
+            category,
+            who,
+            Doc::new("readWebhook", "Reads a webhook", Collection).answers(200, shapes::anything),
+            read_webhook,
+        ),
+        Route::at(
+            Method::PATCH,
+            &WEBHOOK,
+            category,
+            who,
+            Doc::new("updateWebhook", "Changes a webhook", Collection)
+                .takes(shapes::webhook_update)
+                .answers(200, shapes::anything),
+            update_webhook,
+        ),
+        Route::at(
+            Method::DELETE,
+            &WEBHOOK,
+            category,
+            who,
+            Doc::new("deleteWebhook", "Deletes a webhook", Collection).answers_nothing(),
+            delete_webhook,
+        ),
+        Route::at(
+            Method::POST,
+            &SIMULATE,
+            category,
+            who,
+            Doc::new("simulateEvent", "Sends a sample event to a webhook", Collection)
+                .takes(shapes::simulate)
+                .answers_nothing(),
+            simulate_event,
+        ),
     ]
 }
 

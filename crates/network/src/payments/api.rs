@@ -10,8 +10,8 @@ use kit::clock::SECOND_US;
 use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, JsonBody, OptionalJsonBody};
 use protocol::{
-    PartnerAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentRequest, Shape,
-    check_purchase_sum, shapes,
+    PartnerAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentRequest, check_purchase_sum,
+    shapes,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,13 +20,22 @@ use super::authorization::{Authorized, Command, authorize as authorize_payment};
 use super::transactions::Part;
 use super::{requests, transactions};
 use crate::ctx::Ctx;
-use crate::operation::{Category, IdempotencyKey, OnBehalf, Parts, Reply, Route, Who, invalid, not_found, once};
+use crate::operation::{
+    Call, Category, Doc, OnBehalf, Parts, Reply, Route, Source, Who, check, invalid, not_found, once, or_empty,
+};
 use crate::tokens;
 
 /// The operations of this room: the paths of sheet 06, then the plural forms of sheet 03 §2.
 pub fn routes() -> Vec<Route> {
     use Category::*;
+    use Source::{Collection, Documented};
     use Who::{AcquiringPartner, Anyone};
+    const TOKENS: &[&str] = &[
+        "Klarna-Network-Session-Token",
+        "Klarna-Interoperability-Token",
+        "Klarna-Payment-Token",
+        "Klarna-Customer-Token",
+    ];
     let requests = &["/payment/requests"];
     let request = &["/payment/requests/{payment_request_id}"];
     let token = &["/payment/tokens/{payment_token}"];
@@ -54,23 +63,166 @@ pub fn routes() -> Vec<Route> {
     let refund_id = &["/payment/refunds/{payment_refund_id}"];
     let chargeback_id = &["/payment/chargebacks/{payment_chargeback_id}"];
     vec![
-        Route::for_account(Method::POST, requests, RequestManagement, Anyone, create_request),
-        Route::for_account(Method::GET, request, RequestManagement, Anyone, read_request),
-        Route::for_account(Method::PATCH, request, RequestManagement, Anyone, update_request),
-        Route::for_account(Method::PUT, request, RequestManagement, Anyone, update_request),
-        Route::for_account(Method::DELETE, request, RequestManagement, Anyone, cancel_request),
-        Route::for_account(Method::DELETE, token, RequestManagement, Anyone, cancel_token),
-        Route::for_account(Method::POST, &["/payment/authorize"], Authorization, AcquiringPartner, authorize),
-        Route::for_account(Method::GET, transaction, TransactionManagement, AcquiringPartner, read_transaction),
-        Route::for_account(Method::PATCH, transaction, TransactionManagement, AcquiringPartner, update_transaction),
-        Route::for_account(Method::POST, capturing, Capture, AcquiringPartner, capture),
-        Route::for_account(Method::POST, refunding, TransactionManagement, AcquiringPartner, refund_transaction),
-        Route::for_account(Method::POST, refunding_capture, TransactionManagement, AcquiringPartner, refund_capture),
-        Route::for_account(Method::POST, voiding, TransactionManagement, AcquiringPartner, void),
-        Route::for_account(Method::POST, reauthorizing, TransactionManagement, AcquiringPartner, reauthorize),
-        Route::for_account(Method::GET, capture_id, TransactionManagement, AcquiringPartner, read_capture),
-        Route::for_account(Method::GET, refund_id, TransactionManagement, AcquiringPartner, read_refund),
-        Route::for_account(Method::GET, chargeback_id, TransactionManagement, AcquiringPartner, read_chargeback),
+        Route::for_account(
+            Method::POST,
+            requests,
+            RequestManagement,
+            Anyone,
+            Doc::new("createPaymentRequest", "Asks a customer for a payment, a customer token or both", Collection)
+                .takes(shapes::create_payment_request)
+                .headers(TOKENS)
+                .answers(201, shapes::anything),
+            create_request,
+        ),
+        Route::for_account(
+            Method::GET,
+            request,
+            RequestManagement,
+            Anyone,
+            Doc::new("readPaymentRequest", "Reads a Payment Request", Collection).answers(200, shapes::anything),
+            read_request,
+        ),
+        Route::for_account(
+            Method::PATCH,
+            request,
+            RequestManagement,
+            Anyone,
+            Doc::new("updatePaymentRequest", "Changes a Payment Request before its end", Collection)
+                .takes(shapes::update_payment_request)
+                .headers(TOKENS)
+                .answers(200, shapes::anything),
+            update_request,
+        ),
+        Route::for_account(
+            Method::PUT,
+            request,
+            RequestManagement,
+            Anyone,
+            Doc::new("replacePaymentRequest", "Changes a Payment Request before its end, as PATCH does", Documented)
+                .takes(shapes::update_payment_request)
+                .headers(TOKENS)
+                .answers(200, shapes::anything),
+            update_request,
+        ),
+        Route::for_account(
+            Method::DELETE,
+            request,
+            RequestManagement,
+            Anyone,
+            Doc::new("cancelPaymentRequest", "Cancels a Payment Request", Collection).answers(200, shapes::anything),
+            cancel_request,
+        ),
+        Route::for_account(
+            Method::DELETE,
+            token,
+            RequestManagement,
+            Anyone,
+            Doc::new("cancelPaymentToken", "Gives an unspent approval back", Collection).answers_nothing(),
+            cancel_token,
+        ),
+        Route::for_account(
+            Method::POST,
+            &["/payment/authorize"],
+            Authorization,
+            AcquiringPartner,
+            Doc::new("authorizePayment", "Authorizes a payment, or says which step the customer must take", Collection)
+                .takes(shapes::authorize)
+                .headers(TOKENS)
+                .answers(200, shapes::anything),
+            authorize,
+        ),
+        Route::for_account(
+            Method::GET,
+            transaction,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("readPaymentTransaction", "Reads a Payment Transaction", Collection)
+                .answers(200, shapes::anything),
+            read_transaction,
+        ),
+        Route::for_account(
+            Method::PATCH,
+            transaction,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("updatePaymentTransaction", "Changes a Payment Transaction", Collection)
+                .takes(shapes::update_transaction)
+                .answers(200, shapes::anything),
+            update_transaction,
+        ),
+        Route::for_account(
+            Method::POST,
+            capturing,
+            Capture,
+            AcquiringPartner,
+            Doc::new("capturePaymentTransaction", "Captures all or a part of what is authorized", Collection)
+                .may_take(shapes::capture)
+                .answers(201, shapes::anything),
+            capture,
+        ),
+        Route::for_account(
+            Method::POST,
+            refunding,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("refundPaymentTransaction", "Refunds all or a part of what was captured", Collection)
+                .may_take(shapes::refund)
+                .answers(201, shapes::anything),
+            refund_transaction,
+        ),
+        Route::for_account(
+            Method::POST,
+            refunding_capture,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("refundPaymentCapture", "Refunds all or a part of one capture", Collection)
+                .may_take(shapes::refund)
+                .answers(201, shapes::anything),
+            refund_capture,
+        ),
+        Route::for_account(
+            Method::POST,
+            voiding,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("voidPaymentTransaction", "Voids what is authorized and not captured", Collection)
+                .answers(200, shapes::anything),
+            void,
+        ),
+        Route::for_account(
+            Method::POST,
+            reauthorizing,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("reauthorizePaymentTransaction", "Extends an authorization, or renews an expired one", Collection)
+                .may_take(shapes::reauthorize)
+                .answers(200, shapes::anything),
+            reauthorize,
+        ),
+        Route::for_account(
+            Method::GET,
+            capture_id,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("readPaymentCapture", "Reads a capture", Collection).answers(200, shapes::anything),
+            read_capture,
+        ),
+        Route::for_account(
+            Method::GET,
+            refund_id,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("readPaymentRefund", "Reads a refund", Collection).answers(200, shapes::anything),
+            read_refund,
+        ),
+        Route::for_account(
+            Method::GET,
+            chargeback_id,
+            TransactionManagement,
+            AcquiringPartner,
+            Doc::new("readPaymentChargeback", "Reads a chargeback", Collection).answers(200, shapes::anything),
+            read_chargeback,
+        ),
     ]
 }
 
@@ -106,40 +258,9 @@ struct ChargebackPath {
     payment_chargeback_id: String,
 }
 
-/// What every writing operation is given.
-struct Call {
-    ctx: Ctx,
-    on: OnBehalf,
-    parts: Parts,
-    key: IdempotencyKey,
-}
-
-impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Call
-where
-    Ctx: axum::extract::FromRef<S>,
-    OnBehalf: axum::extract::FromRequestParts<Ctx, Rejection = ApiError>,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut http::request::Parts, state: &S) -> Result<Self, ApiError> {
-        let ctx = <Ctx as axum::extract::FromRef<S>>::from_ref(state);
-        Ok(Self {
-            on: OnBehalf::from_request_parts(parts, &ctx).await?,
-            parts: Parts::from_request_parts(parts, &ctx).await?,
-            key: IdempotencyKey::from_request_parts(parts, &ctx).await?,
-            ctx,
-        })
-    }
-}
-
 /// Names the account and the call for the use cases.
 fn on_behalf(on: &OnBehalf) -> (&PartnerAccountId, &str) {
     (&on.account, &on.correlation_id)
-}
-
-fn check(shape: &Shape, body: &Value) -> Result<(), ApiError> {
-    let faults = shape.check(body);
-    if faults.is_empty() { Ok(()) } else { Err(invalid(faults)) }
 }
 
 /// A Payment Request as the caller's generation names its members: v1 has `payment_amount`, which stands beside the present name.
@@ -152,23 +273,6 @@ fn request_reply(status: StatusCode, parts: &Parts, mut object: PaymentRequest) 
 
 fn json_reply(status: StatusCode, text: String) -> Reply {
     Reply { status, body: text.into() }
-}
-
-impl Call {
-    /// Runs a use case once per idempotency key. A macro would save the boxes; this keeps the types in sight.
-    async fn once<F>(&self, body: &Value, secret: bool, use_case: F) -> Result<Response, ApiError>
-    where
-        F: for<'t> Fn(&'t mut Tx, Ctx, OnBehalf, Value) -> UnitFuture<'t, Result<Reply, ApiError>>
-            + Clone
-            + Send
-            + 'static,
-    {
-        once(&self.ctx, &self.on, &self.parts, self.key.as_deref(), body, secret, || {
-            let (ctx, on, body, use_case) = (self.ctx.clone(), self.on.clone(), body.clone(), use_case.clone());
-            move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> { use_case(tx, ctx, on, body) }
-        })
-        .await
-    }
 }
 
 async fn create_request(call: Call, body: JsonBody) -> Result<Response, ApiError> {
@@ -311,11 +415,6 @@ async fn update_transaction(
         })
     })
     .await
-}
-
-/// An absent body asks for everything.
-fn or_empty(body: OptionalJsonBody) -> Value {
-    body.0.map_or_else(|| Value::Object(serde_json::Map::new()), |body| body.value)
 }
 
 async fn capture(call: Call, Path(path): Path<TransactionPath>, body: OptionalJsonBody) -> Result<Response, ApiError> {

@@ -8,6 +8,7 @@ use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, OptionalJsonBody};
 use protocol::header::KLARNA_CUSTOMER_REGION;
 use protocol::krn::Region;
+use protocol::shapes;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,7 +16,9 @@ use super::{
     find_customer_token, grant, keys, revoke_customer_token,
 };
 use crate::ctx::Ctx;
-use crate::operation::{Category, IdempotencyKey, OnBehalf, Parts, Reply, Route, Who, forbidden, not_found, once};
+use crate::operation::{
+    Category, Doc, IdempotencyKey, OnBehalf, Parts, Reply, Route, Source, Who, forbidden, not_found, once,
+};
 
 /// The operations of this room.
 pub fn routes() -> Vec<Route> {
@@ -25,6 +28,8 @@ pub fn routes() -> Vec<Route> {
             &["/interoperability/test-tokens"],
             Category::Interoperability,
             Who::AcquiringPartner,
+            Doc::new("createTestToken", "Makes a token as a customer's journey would, for tests", Source::Collection)
+                .answers(200, shapes::anything),
             create_test_token,
         ),
         Route::for_account(
@@ -32,9 +37,18 @@ pub fn routes() -> Vec<Route> {
             &["/identity/customer-token/introspect"],
             Category::Identity,
             Who::Anyone,
+            Doc::new("introspectCustomerToken", "Tells what a customer token may do", Source::Collection)
+                .answers(200, shapes::anything),
             introspect,
         ),
-        Route::for_account(Method::POST, &["/identity/customer-token/revoke"], Category::Identity, Who::Anyone, revoke),
+        Route::for_account(
+            Method::POST,
+            &["/identity/customer-token/revoke"],
+            Category::Identity,
+            Who::Anyone,
+            Doc::new("revokeCustomerToken", "Ends a customer token for good", Source::Collection).answers_nothing(),
+            revoke,
+        ),
     ]
 }
 

@@ -18,6 +18,7 @@ use kit::shutdown::Shutdown;
 use kit::testing;
 use network::config::{Config, RateLimits};
 use network::ctx::Ctx;
+use network::operation::{Content, Route};
 use network::seed::Credentials;
 use network::{Network, Options};
 use serde_json::Value;
@@ -176,6 +177,64 @@ impl Answer {
     }
 }
 
+/// Whether a template's segments name a path; parameters take anything.
+fn is_at(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted == given || wanted.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Every success that any test sees must be one that the reference tells of, and have its shape.
+#[track_caller]
+fn conforms(method: &Method, path: &str, answer: &Answer) {
+    static ROUTES: std::sync::LazyLock<Vec<Route>> =
+        std::sync::LazyLock::new(|| network::serve::routes(&Config::default()));
+    if !(200..300).contains(&answer.status) {
+        return;
+    }
+    let path = path.split('?').next().unwrap_or_default();
+    let matching = ROUTES.iter().filter(|route| route.method == *method);
+    let matching = matching.flat_map(|route| route.templates.iter().map(move |template| (route, template)));
+    // Of several templates the one with the fewest parameters is meant, as in the router.
+    let found = matching
+        .filter(|(_, template)| is_at(template, path))
+        .min_by_key(|(_, template)| template.matches('{').count());
+    let Some((route, _)) = found else { return };
+    let declared = route.doc.answers.iter().find(|(status, _)| *status == answer.status);
+    let Some((_, content)) = declared else {
+        panic!("{method} {path} answers {}, which {} does not declare", answer.status, route.doc.id)
+    };
+    let faults = match content {
+        Content::Nothing => {
+            assert_eq!(answer.text, "", "{method} {path} answers a body that {} does not declare", route.doc.id);
+            Vec::new()
+        }
+        Content::Json(shape) => shape().check(&answer.json()),
+        Content::JsonArray(shape) => {
+            let entries = answer.json().as_array().expect("a bare array").clone();
+            entries.iter().flat_map(|entry| shape().check(entry)).collect()
+        }
+        Content::Other(media_type) => {
+            assert!(
+                answer.header("content-type").is_some_and(|given| given.starts_with(media_type)),
+                "{method} {path}"
+            );
+            Vec::new()
+        }
+    };
+    assert!(
+        faults.is_empty(),
+        "{method} {path} breaks the shape that {} declares: {faults:?}\n{}",
+        route.doc.id,
+        answer.text
+    );
+}
+
 impl End {
     /// The Acquiring Partner's key.
     pub fn ap_key(&self) -> &str {
@@ -194,7 +253,7 @@ impl End {
 
     /// A request, with the headers as they are.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -203,7 +262,9 @@ impl End {
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        let answer = Answer { status, headers, text: response.text().await.unwrap() };
+        conforms(&method, path, &answer);
+        answer
     }
 
     /// A request with a key.

@@ -182,7 +182,7 @@ impl Kind {
     }
 
     /// What would pass, after "must be".
-    fn wanted(&self) -> String {
+    pub(super) fn wanted(&self) -> String {
         match self {
             Self::Any => "present".to_owned(),
             Self::Text { min, max } | Self::Blob { min, max } => format!("a text of {min} to {max} characters"),

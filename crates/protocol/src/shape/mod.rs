@@ -8,6 +8,7 @@
 //! was sent, and nothing of fields that hold personal data.
 
 mod kind;
+mod schema;
 pub mod shapes;
 
 use crate::error::ValidationError;

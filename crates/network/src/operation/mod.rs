@@ -4,44 +4,41 @@
 //! guard. The guard authenticates, finds the account acted for, checks the role, counts against the rate limits, and puts
 //! [`Caller`] and [`OnBehalf`] where the handler's extractors find them. [`once`] is Klarna's idempotency.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+mod call;
+mod category;
+mod once;
+mod route;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
-use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
 use http::header::CONTENT_TYPE;
 use http::request::Parts as RequestParts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use kit::clock::DAY_US;
-use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, RequestId};
-use kit::idempotency::{self, Call, Known, StoredAnswer};
 use kit::rate_limit::{Decision, Level};
-use kit::secret_box::Place;
 use protocol::header::{
     KLARNA_IDEMPOTENCY_KEY, KLARNA_INTEGRATION_METADATA, KLARNA_PARTNER_ACCOUNT, PARTNER_CORRELATION_ID,
     is_idempotency_key,
 };
 use protocol::{CredentialId, ErrorCode, IntegrationMetadata, PartnerAccountId, PartnerCorrelationId};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::accounts::AccountKind;
-use crate::config::RateLimits;
 use crate::credentials;
 use crate::ctx::Ctx;
-use crate::sealed::FIRST_ANSWER;
+
+pub use call::{Call, check, or_empty};
+pub use category::Category;
+pub(crate) use once::InFlight;
+pub use once::once;
+pub use route::{Content, Doc, Param, Route, ShapeOf, Source, Who};
 
 /// The path parameter that names the account acted for.
 pub const ACCOUNT_PARAMETER: &str = "partner_account_id";
-/// How long an answer is repeated for its idempotency key (fact sheet 01 §5).
-const IDEMPOTENCY_US: i64 = DAY_US;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,121 +62,6 @@ pub struct OnBehalf {
     pub account: PartnerAccountId,
     /// The id of this call, as `Klarna-Correlation-Id` shows it; goes into the events that it causes.
     pub correlation_id: String,
-}
-
-/// Who may call an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Any account for itself, an Acquiring Partner also for the accounts under it.
-    Anyone,
-    /// Acquiring Partners only: a Partner's own key hears 403 (RULINGS 1.1, "own key").
-    AcquiringPartner,
-}
-
-/// Rate-limit categories (fact sheet 01 §7; the newer ones as in RULINGS §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Category {
-    AccountOnboarding,
-    Capture,
-    TransactionManagement,
-    Authorization,
-    RequestManagement,
-    Identity,
-    Interoperability,
-    Dispute,
-    Settlement,
-    PartnerManagement,
-    Presentation,
-    Messaging,
-    /// No limit: operations that are not the network's, as `/testing`.
-    Unlimited,
-}
-
-impl Category {
-    /// Requests per second for a Partner and for an Acquiring Partner with all under it.
-    pub fn quotas(self, limits: RateLimits) -> Option<(u32, u32)> {
-        use Category::*;
-        let (live, test) = match self {
-            AccountOnboarding => ((0, 10), (0, 5)),
-            Capture => ((50, 200), (12, 50)),
-            TransactionManagement | Authorization | RequestManagement | Identity | Interoperability => {
-                ((200, 500), (50, 125))
-            }
-            Presentation | Messaging => ((200, 500), (50, 125)),
-            Dispute | PartnerManagement => ((20, 50), (5, 12)),
-            Settlement => ((0, 150), (0, 37)),
-            Unlimited => return None,
-        };
-        match limits {
-            RateLimits::Live => Some(live),
-            RateLimits::Test => Some(test),
-            RateLimits::Off => None,
-        }
-    }
-
-    /// Names of the two levels in the headers.
-    fn levels(self) -> (&'static str, &'static str) {
-        use Category::*;
-        match self {
-            AccountOnboarding => ("account_onboarding", "psp_onboarding"),
-            Capture => ("account_payment-transaction-capture", "psp_payment-transaction-capture"),
-            TransactionManagement => ("account_payment-transaction-management", "psp_payment-transaction-management"),
-            Authorization => ("account_payment-transaction-authorization", "psp_payment-transaction-authorization"),
-            RequestManagement => ("account_payment-request-management", "psp_payment-request-management"),
-            Identity => ("account_identity", "psp_identity"),
-            Interoperability => ("account_interoperability", "psp_interoperability"),
-            Dispute => ("account_dispute", "psp_dispute"),
-            Settlement => ("account_settlement", "psp_settlement"),
-            PartnerManagement => ("account_partner-management", "psp_partner-management"),
-            Presentation => ("account_payment-presentation", "psp_payment-presentation"),
-            Messaging => ("account_on-site-messaging", "psp_on-site-messaging"),
-            Unlimited => ("", ""),
-        }
-    }
-}
-
-/// One operation: its method, where it is reachable, how often, for whom, and its handler.
-#[derive(Clone)]
-pub struct Route {
-    /// Its method.
-    pub method: Method,
-    /// Every path template that it is served at, the present one first.
-    pub templates: Vec<String>,
-    /// Its rate-limit category.
-    pub category: Category,
-    /// Who may call it.
-    pub who: Who,
-    handler: MethodRouter<Ctx>,
-}
-
-impl Route {
-    /// An operation at the templates as they are given.
-    pub fn at<H, T>(method: Method, templates: &[&str], category: Category, who: Who, handler: H) -> Self
-    where
-        H: Handler<T, Ctx>,
-        T: 'static,
-    {
-        let filter = MethodFilter::try_from(method.clone()).expect("routes use standard methods");
-        let templates = templates.iter().map(|&template| template.to_owned()).collect();
-        Self { method, templates, category, who, handler: on(filter, handler) }
-    }
-
-    /// An operation for an account: `tail` (`/payment/authorize`) below `/v2/accounts/{partner_account_id}`, below `/v2` for
-    /// the caller's own account, and below the same two of v1.
-    pub fn for_account<H, T>(method: Method, tails: &[&str], category: Category, who: Who, handler: H) -> Self
-    where
-        H: Handler<T, Ctx>,
-        T: 'static,
-    {
-        let mut route = Self::at(method, &[], category, who, handler);
-        for tail in tails {
-            for version in ["/v2", "/v1"] {
-                route.templates.push(format!("{version}/accounts/{{{ACCOUNT_PARAMETER}}}{tail}"));
-                route.templates.push(format!("{version}{tail}"));
-            }
-        }
-        route
-    }
 }
 
 /// A router of these operations, each behind its guard.
@@ -452,159 +334,5 @@ impl IntoResponse for Reply {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         response
-    }
-}
-
-/// Runs an operation once per idempotency key: the first success is remembered for a day, in the transaction that made it, and
-/// repeated with status and body. Only successes bind a key (RULINGS §2, Idempotency). `secret` seals what is remembered. `unit`
-/// makes the unit of work; it is called again when another transaction was faster.
-///
-/// # Errors
-/// 409 for a key that was used with another body, or whose call still runs; whatever the unit refuses; [`kit::db::DbError`].
-pub async fn once<F>(
-    ctx: &Ctx,
-    on: &OnBehalf,
-    parts: &Parts,
-    idempotency_key: Option<&str>,
-    body: &Value,
-    secret: bool,
-    mut unit: impl FnMut() -> F,
-) -> Result<Response, ApiError>
-where
-    F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<Reply, ApiError>> + Send + 'static,
-{
-    let Some(key) = idempotency_key else {
-        return Ok(ctx.write(unit).await?.into_response());
-    };
-    let call = Arc::new(OnceCall {
-        scope: idempotency::scope(&[
-            on.caller.account.as_str(),
-            parts.method.as_str(),
-            &parts.path,
-            on.account.as_str(),
-        ]),
-        key: key.to_owned(),
-        fingerprint: idempotency::fingerprint(body),
-        secret,
-    });
-    let _running = ctx.in_flight.enter(&call).ok_or_else(|| {
-        conflict("Concurrent update: a call with this Klarna-Idempotency-Key is still running. Retry with backoff.")
-    })?;
-    let reply = ctx
-        .write(|| {
-            let (ctx, call, unit) = (ctx.clone(), Arc::clone(&call), unit());
-            move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
-                Box::pin(async move { call.run(&ctx, tx, unit).await })
-            }
-        })
-        .await?;
-    Ok(reply.into_response())
-}
-
-struct OnceCall {
-    scope: String,
-    key: String,
-    fingerprint: String,
-    secret: bool,
-}
-
-impl OnceCall {
-    async fn run<F>(&self, ctx: &Ctx, tx: &mut Tx, unit: F) -> Result<Reply, ApiError>
-    where
-        F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<Reply, ApiError>>,
-    {
-        let call = Call { scope: &self.scope, key: &self.key, fingerprint: &self.fingerprint };
-        let now = ctx.clock.now();
-        match idempotency::find(tx, &call, now).await? {
-            Known::Fresh => {}
-            Known::Answered(answer) => return self.repeat(ctx, answer),
-            Known::OtherBody => {
-                return Err(conflict("The Klarna-Idempotency-Key was used before with another body.")
-                    .field("Klarna-Idempotency-Key", "was used with another body"));
-            }
-            Known::InFlight => return Err(conflict("A call with this Klarna-Idempotency-Key is still running.")),
-        }
-        let reply = unit(tx).await?;
-        if reply.status.is_success() {
-            let body = if self.secret && !reply.body.is_empty() {
-                ctx.secrets.seal(self.place(), &reply.body)
-            } else {
-                reply.body.to_vec()
-            };
-            let answer = StoredAnswer { status: reply.status.as_u16(), body };
-            idempotency::record(tx, &call, &answer, now, now + IDEMPOTENCY_US).await?;
-        }
-        Ok(reply)
-    }
-
-    fn repeat(&self, ctx: &Ctx, answer: StoredAnswer) -> Result<Reply, ApiError> {
-        let status = StatusCode::from_u16(answer.status).map_err(ApiError::internal)?;
-        let body = if self.secret && !answer.body.is_empty() {
-            let opened = ctx.secrets.open(self.place(), &answer.body).map_err(ApiError::internal)?;
-            Bytes::copy_from_slice(&opened)
-        } else {
-            answer.body.into()
-        };
-        Ok(Reply { status, body })
-    }
-
-    fn place(&self) -> Place<'_> {
-        FIRST_ANSWER.place(&[&self.scope, &self.key])
-    }
-}
-
-/// The calls with an idempotency key that this process works on. Between processes the database decides: the second to commit
-/// begins again and finds the answer of the first.
-#[derive(Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashSet<String>>>);
-
-impl InFlight {
-    fn enter(&self, call: &OnceCall) -> Option<Running> {
-        let id = format!("{} {}", call.scope, call.key);
-        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.insert(id.clone()).then(|| Running { calls: Arc::clone(&self.0), id })
-    }
-}
-
-/// Leaves the set when the call ends, however it ends.
-struct Running {
-    calls: Arc<Mutex<HashSet<String>>>,
-    id: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_that_still_runs_keeps_its_key_until_it_ends() {
-        let call = |scope: &str| OnceCall {
-            scope: scope.to_owned(),
-            key: "k".to_owned(),
-            fingerprint: String::new(),
-            secret: false,
-        };
-        let running = InFlight::default();
-        let first = running.enter(&call("a")).expect("nobody runs");
-        assert!(running.enter(&call("a")).is_none());
-        assert!(running.enter(&call("b")).is_some(), "another scope is another call");
-        drop(first);
-        assert!(running.enter(&call("a")).is_some());
-    }
-
-    #[test]
-    fn live_limits_are_four_times_those_of_the_test_environment_and_off_is_off() {
-        for category in [Category::Capture, Category::Authorization, Category::Dispute, Category::Settlement] {
-            let (partner, above) = category.quotas(RateLimits::Live).expect("a limited category");
-            assert_eq!(category.quotas(RateLimits::Test), Some((partner / 4, above / 4)), "{category:?}");
-            assert_eq!(category.quotas(RateLimits::Off), None);
-        }
-        assert_eq!(Category::Unlimited.quotas(RateLimits::Live), None);
     }
 }

@@ -4,7 +4,16 @@
 //! is required; passthrough takes 10,240 (the one limit that is known of an AP); lines need `name`, `quantity` and `total_amount`.
 //! The sum rule is not in the tables, because it needs the amount that is meant: see [`super::check_purchase_sum`].
 
-use super::{Http, Kind, Row, Shape, kind::ARRAY_LENGTH_MAX};
+pub mod accounts;
+pub mod credentials;
+pub mod disputes;
+pub mod portal;
+pub mod presentation;
+pub mod programs;
+pub mod settlements;
+pub mod tokens;
+
+use super::{Http, Kind, Row, kind::ARRAY_LENGTH_MAX};
 use crate::{
     error::ValidationError,
     event::{EventPattern, EventType, EventVersion},
@@ -13,7 +22,7 @@ use crate::{
     webhook::WebhookStatus,
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::collections::BTreeSet;
 
 const MINUTE: i64 = 60_000_000;
 /// Ours: `klarna_network_data`; a third party's limit.
@@ -23,17 +32,22 @@ const ADDITIONAL_DATA_LENGTH_MAX: usize = 65_536;
 /// Ours: devices send long ones.
 const USER_AGENT_LENGTH_MAX: usize = 1024;
 
+/// Names tables, each compiled when it is first asked for: `shapes! { /// Body of … name = rows(), &[rule]; }`.
+#[macro_export]
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident = $rows:expr, $rules:expr;)*) => { $(
         $(#[$doc])*
-        pub fn $name() -> &'static Shape {
-            static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::new($rows, $rules));
+        pub fn $name() -> &'static $crate::shape::Shape {
+            static SHAPE: std::sync::LazyLock<$crate::shape::Shape> =
+                std::sync::LazyLock::new(|| $crate::shape::Shape::new($rows, $rules));
             &SHAPE
         }
     )* };
 }
 
 shapes! {
+    /// Any object.
+    anything = [], &[];
     /// Body of POST `…/payment/requests`.
     create_payment_request = payment_request_rows(true), &[
         amount_or_token, handover_has_return_url, one_expiry, passthroughs_agree, one_payment_account,
@@ -539,32 +553,55 @@ fn lodging_reservation_rows(at: &str) -> Vec<Row> {
     under(at, rows)
 }
 
-const AMOUNT: Kind = Kind::Int { min: 1, max: i64::MAX };
-const COUNT: Kind = Kind::Int { min: 0, max: i64::MAX };
+pub(super) const AMOUNT: Kind = Kind::Int { min: 1, max: i64::MAX };
+pub(super) const COUNT: Kind = Kind::Int { min: 0, max: i64::MAX };
 /// Discounts are negative lines.
-const ANY_INTEGER: Kind = Kind::Int { min: i64::MIN, max: i64::MAX };
-const WEB_URL: Kind = Kind::Url { http: Http::Always };
+pub(super) const ANY_INTEGER: Kind = Kind::Int { min: i64::MIN, max: i64::MAX };
+pub(super) const WEB_URL: Kind = Kind::Url { http: Http::Always };
 
-fn under(prefix: &str, rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
+/// The rows of a list: entries of these rows below `key`, with or without `pagination` (fact sheet 01 §8.3).
+pub fn list_rows(key: &str, entry: impl IntoIterator<Item = Row>, paged: bool) -> Vec<Row> {
+    let mut rows = vec![Row::new(key, Kind::Array { min: 0, max: ARRAY_LENGTH_MAX }).required()];
+    rows.extend(under(&format!("{key}[]"), entry));
+    if paged {
+        rows.extend([
+            Row::new("pagination", Kind::Object).required(),
+            Row::new("pagination.count", COUNT).required(),
+            Row::new("pagination.total", COUNT),
+            Row::new("pagination.first_item", Kind::Blob { min: 0, max: 255 }),
+            Row::new("pagination.last_item", Kind::Blob { min: 0, max: 255 }),
+        ]);
+        for link in ["next", "prev"] {
+            let at = format!("pagination.links.{link}");
+            rows.extend(under(
+                &at,
+                [Row::new("href", WEB_URL), Row::new("method", Kind::OneOf(&["GET"])), Row::new("rel", Kind::Open)],
+            ));
+        }
+    }
+    rows
+}
+
+pub(super) fn under(prefix: &str, rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
     rows.into_iter().map(|row| row.under(prefix)).collect()
 }
 
 /// Made by the caller: 1 to 255 characters.
-fn reference(path: &str) -> Row {
+pub(super) fn reference(path: &str) -> Row {
     text_of(path, 1, 255)
 }
 
-fn text(path: &str) -> Row {
+pub(super) fn text(path: &str) -> Row {
     text_of(path, 0, 255)
 }
 
-fn text_of(path: &str, min: usize, max: usize) -> Row {
+pub(super) fn text_of(path: &str, min: usize, max: usize) -> Row {
     Row::new(path, Kind::Text { min, max })
 }
 
 // Rules about several fields.
 
-fn member<'a>(body: &'a Value, path: &[&str]) -> Option<&'a Value> {
+pub(super) fn member<'a>(body: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(body, |value, name| value.get(name)).filter(|value| !value.is_null())
 }
 
@@ -636,7 +673,7 @@ fn refund_references_agree(body: &Value, faults: &mut Vec<ValidationError>) {
 }
 
 /// Two names of one thing must not say different things.
-fn agree(body: &Value, name: &str, alias: &str, faults: &mut Vec<ValidationError>) {
+pub(super) fn agree(body: &Value, name: &str, alias: &str, faults: &mut Vec<ValidationError>) {
     if let (Some(first), Some(second)) = (member(body, &[name]), member(body, &[alias]))
         && first != second
     {

@@ -1,0 +1,5 @@
+//! Settlements: what the Acquiring Partner is paid for captures, less refunds, chargebacks and fees.
+
+mod api;
+
+pub use api::routes;

@@ -1,0 +1,1 @@
+//! Onboarding, Partner accounts and every resource below them.

@@ -1,0 +1,1 @@
+//! API keys, client identifiers, certificates, SFTP users, address restrictions.

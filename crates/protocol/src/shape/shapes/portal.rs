@@ -1,0 +1,1 @@
+//! Links into the portal, and user access.

@@ -1,0 +1,1 @@
+//! Payment presentation and messaging.

@@ -1,0 +1,1 @@
+//! Payment profiles, programs, plans, enablements, price plans.

@@ -1,0 +1,1 @@
+//! Settlements, their rows and payouts.
