@@ -29,6 +29,7 @@ pub fn routes() -> Vec<Route> {
             Category::Interoperability,
             Who::AcquiringPartner,
             Doc::new("createTestToken", "Makes a token as a customer's journey would, for tests", Source::Collection)
+                .takes(shapes::anything)
                 .answers(200, shapes::anything),
             create_test_token,
         ),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod console;
+mod contract;
 mod credentials;
 mod harness;
 mod journey;
