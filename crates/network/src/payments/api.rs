@@ -17,8 +17,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::authorization::{Authorized, Command, authorize as authorize_payment};
-use super::transactions::Part;
-use super::{requests, transactions};
+use super::rendering::Part;
+use super::{captures, refunds, requests, transactions};
 use crate::ctx::Ctx;
 use crate::operation::{
     Call, Category, Doc, OnBehalf, Parts, Reply, Route, Source, Who, check, invalid, not_found, once, or_empty,
@@ -423,7 +423,7 @@ async fn capture(call: Call, Path(path): Path<TransactionPath>, body: OptionalJs
     call.once(&body, false, move |tx, ctx, on, body| {
         let id = path.payment_transaction_id.clone();
         Box::pin(async move {
-            let text = transactions::capture(tx, &ctx, on_behalf(&on), &id, &body).await?;
+            let text = captures::capture(tx, &ctx, on_behalf(&on), &id, &body).await?;
             Ok(json_reply(StatusCode::CREATED, text))
         })
     })
@@ -455,7 +455,7 @@ async fn refund(call: Call, id: String, capture: Option<i64>, body: Value) -> Re
     call.once(&body, false, move |tx, ctx, on, body| {
         let id = id.clone();
         Box::pin(async move {
-            let text = transactions::refund(tx, &ctx, on_behalf(&on), (&id, capture), &body).await?;
+            let text = refunds::refund(tx, &ctx, on_behalf(&on), (&id, capture), &body).await?;
             Ok(json_reply(StatusCode::CREATED, text))
         })
     })

@@ -12,6 +12,7 @@ use protocol::payments::{
 use protocol::{AuthorizeRequest, Currency, CustomerToken, PartnerAccountId, PaymentTransactionId, check_purchase_sum};
 use serde_json::{Value, json};
 
+use super::bodies;
 use super::payment_request;
 use super::requests;
 use super::transaction::{CaptureCommand, PaymentTransaction};
@@ -265,7 +266,7 @@ impl Approval<'_> {
                 request: grant.and_then(|grant| grant.request.as_ref()),
                 settlement_currency: settlement.and_then(|code| code.parse().ok()),
                 purchase_data: command.given(PURCHASE_DATA).or(approved.purchase_data.as_ref()),
-                passthrough: transactions::passthrough(&command.body),
+                passthrough: bodies::passthrough(&command.body),
             };
             let transaction = transactions::insert(tx, ctx, on.1, description, decided).await?;
             answer.push_str("\"payment_transaction_response\":{\"result\":\"APPROVED\",\"payment_transaction\":");

@@ -11,7 +11,7 @@ use kit::http::ApiError;
 use kit::jobs::{self, Backoff, Handler, Job, NewJob, Outcome, Worker};
 use protocol::PartnerAccountId;
 
-use super::transactions::Part;
+use super::rendering::Part;
 use super::{requests, store, transactions};
 use crate::ctx::Ctx;
 use crate::tokens;

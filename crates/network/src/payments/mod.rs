@@ -5,17 +5,27 @@
 //! [`charge_back`] (disputes), [`fund`] and [`list`] (the console), [`jobs`] (assembly).
 
 mod api;
+mod approval;
 mod authorization;
+mod bodies;
+mod captures;
+mod customer_step;
 pub mod jobs;
 pub mod payment_request;
+mod refunds;
+mod rendering;
 mod requests;
 mod return_url;
 mod store;
+mod stored;
 pub mod transaction;
+mod transaction_state;
 mod transactions;
 pub mod verdict;
 
 pub use api::routes;
-pub use requests::{CustomerStep, Identity, JourneyRequest, customer_step};
+pub use approval::Identity;
+pub use customer_step::{CustomerStep, JourneyRequest, customer_step};
+pub use refunds::charge_back;
 pub use return_url::return_location;
-pub use transactions::{ListedRow, charge_back, fund, list};
+pub use transactions::{ListedRow, fund, list};

@@ -5,18 +5,15 @@ use kit::db::{Tx, UnitFuture};
 use kit::http::ApiError;
 use protocol::krn::Region;
 use protocol::payments::{
-    ChosenShipping, CreatePaymentRequest, CustomerInteraction, CustomerInteractionConfig, CustomerProfile,
-    InteractionMethod, KlarnaCustomer, PaymentRequest as WireRequest, ProfileScope, QrCode, StateContext, StateReason,
-    TokenScope,
+    CreatePaymentRequest, CustomerInteraction, CustomerInteractionConfig, InteractionMethod,
+    PaymentRequest as WireRequest, QrCode, StateContext, StateReason,
 };
-use protocol::{
-    Currency, CustomerToken, EventType, Market, PartnerAccountId, PaymentRequestId, PaymentToken, Timestamp, markets,
-    shapes,
-};
-use serde::{Deserialize, Serialize};
+use protocol::{Currency, EventType, PartnerAccountId, PaymentRequestId, PaymentToken, Timestamp, shapes};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::approval::{Approval, Identity, ShownCustomer, klarna_customer};
 use super::payment_request::{self, Change, EXPIRY_DEFAULT_US, Happened, InvalidTransition, PaymentRequest, State};
 use super::store::{self, RequestRow};
 use super::verdict::Persona;
@@ -24,31 +21,7 @@ use crate::accounts::{self, PaymentAccountRow};
 use crate::ctx::Ctx;
 use crate::notifications::{self, NewEvent};
 use crate::operation::{forbidden, invalid, not_found};
-use crate::tokens::{self, Grant, GrantKind, Keys, NewCustomerToken, StoredCustomer};
-
-/// Who the customer said to be in the journey.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// As typed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// As typed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-}
-
-/// What a completed request yields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Approval {
-    grant_id: Uuid,
-    granted_at: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    customer_token_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    profile: Option<CustomerProfile>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shipping: Option<ChosenShipping>,
-}
+use crate::tokens::{self, Grant, Keys};
 
 /// A Payment Request with all that is known of it.
 #[derive(Clone, Debug)]
@@ -61,13 +34,10 @@ pub struct StoredRequest {
     pub body: CreatePaymentRequest,
     pub(super) payment_account_id: String,
     product_id: String,
-    identity: Option<Identity>,
-    approval: Option<Approval>,
+    pub(super) identity: Option<Identity>,
+    pub(super) approval: Option<Approval>,
     version: i64,
 }
-
-/// A customer token for showing: its text and what is known of it.
-type ShownCustomer = (StoredCustomer, CustomerToken);
 
 impl StoredRequest {
     fn from_row(row: RequestRow) -> Result<Self, ApiError> {
@@ -124,32 +94,14 @@ impl StoredRequest {
         }
     }
 
-    /// The grant that its completion yielded.
-    pub(super) fn grant(&self) -> Option<Grant> {
-        let approval = self.approval.as_ref()?;
-        let kind = if self.request.amount.is_some() { GrantKind::Payment } else { GrantKind::Token };
-        Some(Grant {
-            id: approval.grant_id,
-            account: self.account.clone(),
-            kind,
-            region: self.region(),
-            request: Some(self.request.id.clone()),
-            customer_token_id: approval.customer_token_id.clone(),
-            currency: Some(self.request.currency),
-            amount: self.request.amount,
-            persona: self.persona().map(Persona::settled),
-            issued_at: approval.granted_at,
-        })
-    }
-
     /// Of the journey's customer, else of the purchase data (RULINGS "Verdict").
-    fn persona(&self) -> Option<Persona> {
+    pub(super) fn persona(&self) -> Option<Persona> {
         let purchase = || Persona::of_purchase(self.body.supplementary_purchase_data.as_deref());
         self.request.persona.or_else(purchase)
     }
 
     /// From the id, which was made of the currency that the request had first.
-    fn region(&self) -> Region {
+    pub(super) fn region(&self) -> Region {
         region_of(&self.request.id, &self.request.currency)
     }
 
@@ -235,15 +187,8 @@ impl StoredRequest {
         Ok(self.wire(ctx, &keys, &self.request, customer.as_ref()))
     }
 
-    async fn customer(&self, tx: &mut Tx, ctx: &Ctx) -> Result<Option<ShownCustomer>, ApiError> {
-        let Some(id) = self.approval.as_ref().and_then(|approval| approval.customer_token_id.as_deref()) else {
-            return Ok(None);
-        };
-        tokens::customer_token(tx, ctx, &self.account, id).await
-    }
-
     /// Takes a decision over, saves it and tells of it.
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         tx: &mut Tx,
         ctx: &Ctx,
@@ -287,109 +232,11 @@ impl StoredRequest {
         }
         Ok(())
     }
-
-    /// What the customer's approval yields: the grant, and the customer token if it was asked for.
-    async fn approve(&mut self, tx: &mut Tx, ctx: &Ctx, at: i64) -> Result<(), ApiError> {
-        let mut customer_token_id = None;
-        if let Some(wanted) = &self.body.request_customer_token {
-            let new = NewCustomerToken {
-                account: &self.account,
-                region: self.region(),
-                reference: wanted.customer_token_reference.as_deref(),
-                scopes: wanted.scopes.as_deref().unwrap_or(&[TokenScope::CustomerPresent]),
-                persona: self.persona(),
-            };
-            customer_token_id = Some(tokens::issue_customer_token(tx, ctx, &new, at).await?.0);
-        }
-        self.approval = Some(Approval {
-            grant_id: ctx.random.id(at),
-            granted_at: at,
-            customer_token_id,
-            profile: self.profile(),
-            shipping: self.shipping(),
-        });
-        let grant = self.grant().expect("the approval was put there just now");
-        tokens::grant(tx, &grant).await
-    }
-
-    /// What `collect_customer_profile` asked for: as the Partner knows the customer, else as the test customer of the market.
-    fn profile(&self) -> Option<CustomerProfile> {
-        let scopes = self.body.collect_customer_profile.as_deref().filter(|scopes| !scopes.is_empty())?;
-        let known = self.body.supplementary_purchase_data.as_ref().and_then(|data| data.customer.clone());
-        let known = known.unwrap_or_default();
-        let identity = self.identity.clone().unwrap_or_default();
-        let market = self.market();
-        let mut profile = CustomerProfile::default();
-        for scope in scopes {
-            match scope {
-                ProfileScope::Name => {
-                    profile.given_name = Some(known.given_name.clone().unwrap_or_else(|| "Test".to_owned()));
-                    let family = || format!("Person-{}", market.country.to_ascii_lowercase());
-                    profile.family_name = Some(known.family_name.clone().unwrap_or_else(family));
-                }
-                ProfileScope::Email => {
-                    let test = || format!("customer@email.{}", market.country.to_ascii_lowercase());
-                    profile.email = Some(identity.email.clone().or_else(|| known.email.clone()).unwrap_or_else(test));
-                }
-                ProfileScope::Phone => profile.phone = identity.phone.clone().or_else(|| known.phone.clone()),
-                ProfileScope::Locale => profile.locale = Some(market.default_locale().to_owned()),
-                ProfileScope::Country => profile.country = Some(market.country.to_owned()),
-                ProfileScope::BillingAddress => profile.address = known.address.clone(),
-                ProfileScope::DateOfBirth => profile.date_of_birth = known.date_of_birth.clone(),
-                // Ours: no test customer has one.
-                ProfileScope::NationalIdentification | ProfileScope::Unknown(_) => {}
-            }
-        }
-        Some(profile)
-    }
-
-    /// Where it goes, if the Partner left that to the journey: to the first address that the Partner knew.
-    fn shipping(&self) -> Option<ChosenShipping> {
-        self.body.shipping_config.as_ref()?;
-        let data = self.body.supplementary_purchase_data.as_deref();
-        let first = data.and_then(|data| data.shipping.as_ref()?.first().cloned()).unwrap_or_default();
-        let customer = data.and_then(|data| data.customer.clone()).unwrap_or_default();
-        Some(ChosenShipping {
-            recipient: Some(first.recipient.unwrap_or_else(|| protocol::payments::Recipient {
-                given_name: customer.given_name,
-                family_name: customer.family_name,
-                email: customer.email,
-                phone: customer.phone,
-                ..Default::default()
-            })),
-            address: first.address.or(customer.address),
-            shipping_option: first.shipping_option,
-            ..ChosenShipping::default()
-        })
-    }
-
-    fn market(&self) -> &'static Market {
-        let data = self.body.supplementary_purchase_data.as_deref();
-        let country = data.and_then(|data| data.customer.as_ref()?.address.as_ref()?.country.as_deref());
-        let currency = self.request.currency;
-        // Ours: of the many markets with the euro, the largest.
-        let by_currency = || markets().iter().find(|market| market.currency() == currency && currency != Currency::EUR);
-        let germany = || Market::by_country("DE").expect("Germany is a market");
-        country.and_then(Market::by_country).or_else(by_currency).unwrap_or_else(germany)
-    }
 }
 
 /// The oldest generation's name of HANDOVER is accepted, and answered by the present one.
 fn present_name(method: InteractionMethod) -> InteractionMethod {
     if method == InteractionMethod::ServerRedirect { InteractionMethod::Handover } else { method }
-}
-
-fn klarna_customer(approval: &Approval, customer: Option<&ShownCustomer>) -> Option<KlarnaCustomer> {
-    if approval.profile.is_none() && customer.is_none() {
-        return None;
-    }
-    Some(KlarnaCustomer {
-        customer_profile: approval.profile.clone(),
-        customer_token: customer.map(|(_, token)| token.clone()),
-        customer_token_reference: customer.and_then(|(customer, _)| customer.reference.clone()),
-        scopes: customer.map(|(customer, _)| customer.scopes.clone()),
-        ..KlarnaCustomer::default()
-    })
 }
 
 /// RULINGS "Objects": the request without its configuration and purchase data, what was granted again on top.
@@ -429,7 +276,7 @@ impl From<InvalidTransition> for ApiError {
 }
 
 /// Reads the request in a unit that changes it. `None` when it is absent, somebody else's, or past being read.
-async fn locked(
+pub(super) async fn locked(
     tx: &mut Tx,
     ctx: &Ctx,
     account: &PartnerAccountId,
@@ -679,77 +526,4 @@ pub(super) async fn cancel_by_token(
         None if tokens::cancel_grant(tx, on.0, id, ctx.clock.now()).await? => Ok(()),
         None => Err(forbidden("The approval is spent.")),
     }
-}
-
-/// A Payment Request as the journey sees it.
-#[derive(Clone, Debug)]
-pub struct JourneyRequest {
-    /// Whose it is.
-    pub account: PartnerAccountId,
-    /// State, amount, times; `pending_until` while a verdict is awaited.
-    pub request: PaymentRequest,
-    /// What was asked.
-    pub body: CreatePaymentRequest,
-    /// The object as the Partner reads it; goes into [`super::return_location`].
-    pub object: WireRequest,
-}
-
-/// What a customer does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CustomerStep {
-    /// Looks, without entering.
-    Look,
-    /// Opens the journey.
-    Enter,
-    /// Goes away undecided.
-    Leave,
-    /// Approves, as this person.
-    Approve(Identity),
-    /// Refuses.
-    Refuse,
-}
-
-/// The request behind the address of a journey, after the customer's step. A step that the state does not allow (any more)
-/// changes nothing: whoever is second sees what became of the first. `None` when there is no such request or `access_token` is
-/// not its.
-///
-/// # Errors
-/// [`kit::db::DbError`].
-pub async fn customer_step(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    (region, uuid): (Region, Uuid),
-    access_token: &str,
-    step: &CustomerStep,
-    correlation_id: Option<&str>,
-) -> Result<Option<JourneyRequest>, ApiError> {
-    let id = PaymentRequestId::new(region, uuid);
-    let keys = tokens::keys_in(tx, ctx).await?;
-    if !keys.access_is_granted(&id, access_token) {
-        return Ok(None);
-    }
-    let Some(account) = store::account_of_request(tx, id.as_str()).await? else { return Ok(None) };
-    let account = PartnerAccountId::opaque(&account).map_err(ApiError::internal)?;
-    let Some(mut stored) = locked(tx, ctx, &account, id.as_str()).await? else { return Ok(None) };
-    let now = ctx.clock.now();
-    let request = &stored.request;
-    let decided = match step {
-        CustomerStep::Look => Ok(request.at(now)),
-        CustomerStep::Enter => request.enter(now),
-        CustomerStep::Leave => request.leave(now),
-        CustomerStep::Refuse => request.refuse(now),
-        CustomerStep::Approve(identity) => {
-            let purchase = || Persona::of_purchase(stored.body.supplementary_purchase_data.as_deref());
-            let persona = Persona::of(identity.email.as_deref(), identity.phone.as_deref()).or_else(purchase);
-            let decided = request.approve(persona, now);
-            if decided.is_ok() && request.at(now).0.pending_until.is_none() {
-                stored.identity = Some(identity.clone());
-            }
-            decided
-        }
-    };
-    let decided = decided.unwrap_or_else(|_| stored.request.at(now));
-    stored.settle(tx, ctx, correlation_id, decided).await?;
-    let object = stored.render(tx, ctx).await?;
-    Ok(Some(JourneyRequest { account, request: stored.request, body: stored.body, object }))
 }

@@ -1,0 +1,165 @@
+//! What a customer's approval of a Payment Request yields: the grant, the customer token, what is told about the customer.
+
+use kit::db::Tx;
+use kit::http::ApiError;
+use protocol::payments::{ChosenShipping, CustomerProfile, KlarnaCustomer, ProfileScope, TokenScope};
+use protocol::{Currency, CustomerToken, Market, markets};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::requests::StoredRequest;
+use super::verdict::Persona;
+use crate::ctx::Ctx;
+use crate::tokens::{self, Grant, GrantKind, NewCustomerToken, StoredCustomer};
+
+/// Who the customer said to be in the journey.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// As typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// As typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+/// What a completed request yields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Approval {
+    pub(super) grant_id: Uuid,
+    pub(super) granted_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) customer_token_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<CustomerProfile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shipping: Option<ChosenShipping>,
+}
+
+/// A customer token for showing: its text and what is known of it.
+pub(super) type ShownCustomer = (StoredCustomer, CustomerToken);
+
+impl StoredRequest {
+    /// The grant that its completion yielded.
+    pub(super) fn grant(&self) -> Option<Grant> {
+        let approval = self.approval.as_ref()?;
+        let kind = if self.request.amount.is_some() { GrantKind::Payment } else { GrantKind::Token };
+        Some(Grant {
+            id: approval.grant_id,
+            account: self.account.clone(),
+            kind,
+            region: self.region(),
+            request: Some(self.request.id.clone()),
+            customer_token_id: approval.customer_token_id.clone(),
+            currency: Some(self.request.currency),
+            amount: self.request.amount,
+            persona: self.persona().map(Persona::settled),
+            issued_at: approval.granted_at,
+        })
+    }
+
+    pub(super) async fn customer(&self, tx: &mut Tx, ctx: &Ctx) -> Result<Option<ShownCustomer>, ApiError> {
+        let Some(id) = self.approval.as_ref().and_then(|approval| approval.customer_token_id.as_deref()) else {
+            return Ok(None);
+        };
+        tokens::customer_token(tx, ctx, &self.account, id).await
+    }
+
+    /// What the customer's approval yields: the grant, and the customer token if it was asked for.
+    pub(super) async fn approve(&mut self, tx: &mut Tx, ctx: &Ctx, at: i64) -> Result<(), ApiError> {
+        let mut customer_token_id = None;
+        if let Some(wanted) = &self.body.request_customer_token {
+            let new = NewCustomerToken {
+                account: &self.account,
+                region: self.region(),
+                reference: wanted.customer_token_reference.as_deref(),
+                scopes: wanted.scopes.as_deref().unwrap_or(&[TokenScope::CustomerPresent]),
+                persona: self.persona(),
+            };
+            customer_token_id = Some(tokens::issue_customer_token(tx, ctx, &new, at).await?.0);
+        }
+        self.approval = Some(Approval {
+            grant_id: ctx.random.id(at),
+            granted_at: at,
+            customer_token_id,
+            profile: self.profile(),
+            shipping: self.shipping(),
+        });
+        let grant = self.grant().expect("the approval was put there just now");
+        tokens::grant(tx, &grant).await
+    }
+
+    /// What `collect_customer_profile` asked for: as the Partner knows the customer, else as the test customer of the market.
+    fn profile(&self) -> Option<CustomerProfile> {
+        let scopes = self.body.collect_customer_profile.as_deref().filter(|scopes| !scopes.is_empty())?;
+        let known = self.body.supplementary_purchase_data.as_ref().and_then(|data| data.customer.clone());
+        let known = known.unwrap_or_default();
+        let identity = self.identity.clone().unwrap_or_default();
+        let market = self.market();
+        let mut profile = CustomerProfile::default();
+        for scope in scopes {
+            match scope {
+                ProfileScope::Name => {
+                    profile.given_name = Some(known.given_name.clone().unwrap_or_else(|| "Test".to_owned()));
+                    let family = || format!("Person-{}", market.country.to_ascii_lowercase());
+                    profile.family_name = Some(known.family_name.clone().unwrap_or_else(family));
+                }
+                ProfileScope::Email => {
+                    let test = || format!("customer@email.{}", market.country.to_ascii_lowercase());
+                    profile.email = Some(identity.email.clone().or_else(|| known.email.clone()).unwrap_or_else(test));
+                }
+                ProfileScope::Phone => profile.phone = identity.phone.clone().or_else(|| known.phone.clone()),
+                ProfileScope::Locale => profile.locale = Some(market.default_locale().to_owned()),
+                ProfileScope::Country => profile.country = Some(market.country.to_owned()),
+                ProfileScope::BillingAddress => profile.address = known.address.clone(),
+                ProfileScope::DateOfBirth => profile.date_of_birth = known.date_of_birth.clone(),
+                // Ours: no test customer has one.
+                ProfileScope::NationalIdentification | ProfileScope::Unknown(_) => {}
+            }
+        }
+        Some(profile)
+    }
+
+    /// Where it goes, if the Partner left that to the journey: to the first address that the Partner knew.
+    fn shipping(&self) -> Option<ChosenShipping> {
+        self.body.shipping_config.as_ref()?;
+        let data = self.body.supplementary_purchase_data.as_deref();
+        let first = data.and_then(|data| data.shipping.as_ref()?.first().cloned()).unwrap_or_default();
+        let customer = data.and_then(|data| data.customer.clone()).unwrap_or_default();
+        Some(ChosenShipping {
+            recipient: Some(first.recipient.unwrap_or_else(|| protocol::payments::Recipient {
+                given_name: customer.given_name,
+                family_name: customer.family_name,
+                email: customer.email,
+                phone: customer.phone,
+                ..Default::default()
+            })),
+            address: first.address.or(customer.address),
+            shipping_option: first.shipping_option,
+            ..ChosenShipping::default()
+        })
+    }
+
+    fn market(&self) -> &'static Market {
+        let data = self.body.supplementary_purchase_data.as_deref();
+        let country = data.and_then(|data| data.customer.as_ref()?.address.as_ref()?.country.as_deref());
+        let currency = self.request.currency;
+        // Ours: of the many markets with the euro, the largest.
+        let by_currency = || markets().iter().find(|market| market.currency() == currency && currency != Currency::EUR);
+        let germany = || Market::by_country("DE").expect("Germany is a market");
+        country.and_then(Market::by_country).or_else(by_currency).unwrap_or_else(germany)
+    }
+}
+
+pub(super) fn klarna_customer(approval: &Approval, customer: Option<&ShownCustomer>) -> Option<KlarnaCustomer> {
+    if approval.profile.is_none() && customer.is_none() {
+        return None;
+    }
+    Some(KlarnaCustomer {
+        customer_profile: approval.profile.clone(),
+        customer_token: customer.map(|(_, token)| token.clone()),
+        customer_token_reference: customer.and_then(|(customer, _)| customer.reference.clone()),
+        scopes: customer.map(|(customer, _)| customer.scopes.clone()),
+        ..KlarnaCustomer::default()
+    })
+}
