@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use kit::db::Tx;
 use kit::http::{ApiError, FieldFault, JsonBody, OptionalJsonBody};
+use protocol::shape::shapes::notifications as answers;
 use protocol::{
     EventType, EventVersion, SigningKey, SigningKeyId, SigningSecret, Timestamp, Webhook, WebhookId, WebhookStatus,
     shapes,
@@ -44,7 +45,7 @@ pub fn routes() -> Vec<Route> {
             category,
             who,
             Doc::new("createSigningKey", "Makes a signing key; its secret is shown this once", Collection)
-                .answers(201, shapes::anything),
+                .answers(201, answers::signing_key_with_secret),
             create_signing_key,
         ),
         Route::at(
@@ -52,7 +53,7 @@ pub fn routes() -> Vec<Route> {
             &KEYS,
             category,
             who,
-            Doc::new("listSigningKeys", "Lists the signing keys", Collection).answers(200, shapes::anything),
+            Doc::new("listSigningKeys", "Lists the signing keys", Collection).answers(200, answers::signing_keys),
             list_signing_keys,
         ),
         Route::at(
@@ -61,7 +62,7 @@ pub fn routes() -> Vec<Route> {
             category,
             who,
             Doc::new("readSigningKey", "Reads a signing key, without its secret", Collection)
-                .answers(200, shapes::anything),
+                .answers(200, answers::signing_key),
             read_signing_key,
         ),
         Route::at(
@@ -79,7 +80,7 @@ pub fn routes() -> Vec<Route> {
             who,
             Doc::new("createWebhook", "Subscribes a url to events", Collection)
                 .takes(shapes::webhook_create)
-                .answers(201, shapes::anything),
+                .answers(201, answers::webhook),
             create_webhook,
         ),
         Route::at(
@@ -87,7 +88,7 @@ pub fn routes() -> Vec<Route> {
             &WEBHOOKS,
             category,
             who,
-            Doc::new("listWebhooks", "Lists the webhooks", Collection).answers(200, shapes::anything),
+            Doc::new("listWebhooks", "Lists the webhooks", Collection).answers(200, answers::webhooks),
             list_webhooks,
         ),
         Route::at(
@@ -95,7 +96,7 @@ pub fn routes() -> Vec<Route> {
             &WEBHOOK,
             category,
             who,
-            Doc::new("readWebhook", "Reads a webhook", Collection).answers(200, shapes::anything),
+            Doc::new("readWebhook", "Reads a webhook", Collection).answers(200, answers::webhook),
             read_webhook,
         ),
         Route::at(
@@ -105,7 +106,7 @@ pub fn routes() -> Vec<Route> {
             who,
             Doc::new("updateWebhook", "Changes a webhook", Collection)
                 .takes(shapes::webhook_update)
-                .answers(200, shapes::anything),
+                .answers(200, answers::webhook),
             update_webhook,
         ),
         Route::at(

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use kit::clock::SECOND_US;
 use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, JsonBody, OptionalJsonBody};
+use protocol::shape::shapes::payments as answers;
 use protocol::{
     PartnerAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentRequest, check_purchase_sum,
     shapes,
@@ -71,7 +72,7 @@ pub fn routes() -> Vec<Route> {
             Doc::new("createPaymentRequest", "Asks a customer for a payment, a customer token or both", Collection)
                 .takes(shapes::create_payment_request)
                 .headers(TOKENS)
-                .answers(201, shapes::anything),
+                .answers(201, answers::payment_request),
             create_request,
         ),
         Route::for_account(
@@ -79,7 +80,8 @@ pub fn routes() -> Vec<Route> {
             request,
             RequestManagement,
             Anyone,
-            Doc::new("readPaymentRequest", "Reads a Payment Request", Collection).answers(200, shapes::anything),
+            Doc::new("readPaymentRequest", "Reads a Payment Request", Collection)
+                .answers(200, answers::payment_request),
             read_request,
         ),
         Route::for_account(
@@ -90,7 +92,7 @@ pub fn routes() -> Vec<Route> {
             Doc::new("updatePaymentRequest", "Changes a Payment Request before its end", Collection)
                 .takes(shapes::update_payment_request)
                 .headers(TOKENS)
-                .answers(200, shapes::anything),
+                .answers(200, answers::payment_request),
             update_request,
         ),
         Route::for_account(
@@ -101,7 +103,7 @@ pub fn routes() -> Vec<Route> {
             Doc::new("replacePaymentRequest", "Changes a Payment Request before its end, as PATCH does", Documented)
                 .takes(shapes::update_payment_request)
                 .headers(TOKENS)
-                .answers(200, shapes::anything),
+                .answers(200, answers::payment_request),
             update_request,
         ),
         Route::for_account(
@@ -109,7 +111,8 @@ pub fn routes() -> Vec<Route> {
             request,
             RequestManagement,
             Anyone,
-            Doc::new("cancelPaymentRequest", "Cancels a Payment Request", Collection).answers(200, shapes::anything),
+            Doc::new("cancelPaymentRequest", "Cancels a Payment Request", Collection)
+                .answers(200, answers::payment_request),
             cancel_request,
         ),
         Route::for_account(
@@ -128,7 +131,7 @@ pub fn routes() -> Vec<Route> {
             Doc::new("authorizePayment", "Authorizes a payment, or says which step the customer must take", Collection)
                 .takes(shapes::authorize)
                 .headers(TOKENS)
-                .answers(200, shapes::anything),
+                .answers(200, answers::authorize_answer),
             authorize,
         ),
         Route::for_account(
@@ -137,7 +140,7 @@ pub fn routes() -> Vec<Route> {
             TransactionManagement,
             AcquiringPartner,
             Doc::new("readPaymentTransaction", "Reads a Payment Transaction", Collection)
-                .answers(200, shapes::anything),
+                .answers(200, answers::payment_transaction),
             read_transaction,
         ),
         Route::for_account(
@@ -147,7 +150,7 @@ pub fn routes() -> Vec<Route> {
             AcquiringPartner,
             Doc::new("updatePaymentTransaction", "Changes a Payment Transaction", Collection)
                 .takes(shapes::update_transaction)
-                .answers(200, shapes::anything),
+                .answers(200, answers::payment_transaction),
             update_transaction,
         ),
         Route::for_account(
@@ -157,7 +160,7 @@ pub fn routes() -> Vec<Route> {
             AcquiringPartner,
             Doc::new("capturePaymentTransaction", "Captures all or a part of what is authorized", Collection)
                 .may_take(shapes::capture)
-                .answers(201, shapes::anything),
+                .answers(201, answers::payment_capture),
             capture,
         ),
         Route::for_account(
@@ -167,7 +170,7 @@ pub fn routes() -> Vec<Route> {
             AcquiringPartner,
             Doc::new("refundPaymentTransaction", "Refunds all or a part of what was captured", Collection)
                 .may_take(shapes::refund)
-                .answers(201, shapes::anything),
+                .answers(201, answers::payment_refund),
             refund_transaction,
         ),
         Route::for_account(
@@ -177,7 +180,7 @@ pub fn routes() -> Vec<Route> {
             AcquiringPartner,
             Doc::new("refundPaymentCapture", "Refunds all or a part of one capture", Collection)
                 .may_take(shapes::refund)
-                .answers(201, shapes::anything),
+                .answers(201, answers::payment_refund),
             refund_capture,
         ),
         Route::for_account(
@@ -186,7 +189,7 @@ pub fn routes() -> Vec<Route> {
             TransactionManagement,
             AcquiringPartner,
             Doc::new("voidPaymentTransaction", "Voids what is authorized and not captured", Collection)
-                .answers(200, shapes::anything),
+                .answers(200, answers::payment_transaction),
             void,
         ),
         Route::for_account(
@@ -196,7 +199,7 @@ pub fn routes() -> Vec<Route> {
             AcquiringPartner,
             Doc::new("reauthorizePaymentTransaction", "Extends an authorization, or renews an expired one", Collection)
                 .may_take(shapes::reauthorize)
-                .answers(200, shapes::anything),
+                .answers(200, answers::payment_transaction),
             reauthorize,
         ),
         Route::for_account(
@@ -204,7 +207,7 @@ pub fn routes() -> Vec<Route> {
             capture_id,
             TransactionManagement,
             AcquiringPartner,
-            Doc::new("readPaymentCapture", "Reads a capture", Collection).answers(200, shapes::anything),
+            Doc::new("readPaymentCapture", "Reads a capture", Collection).answers(200, answers::payment_capture),
             read_capture,
         ),
         Route::for_account(
@@ -212,7 +215,7 @@ pub fn routes() -> Vec<Route> {
             refund_id,
             TransactionManagement,
             AcquiringPartner,
-            Doc::new("readPaymentRefund", "Reads a refund", Collection).answers(200, shapes::anything),
+            Doc::new("readPaymentRefund", "Reads a refund", Collection).answers(200, answers::payment_refund),
             read_refund,
         ),
         Route::for_account(
@@ -220,7 +223,8 @@ pub fn routes() -> Vec<Route> {
             chargeback_id,
             TransactionManagement,
             AcquiringPartner,
-            Doc::new("readPaymentChargeback", "Reads a chargeback", Collection).answers(200, shapes::anything),
+            Doc::new("readPaymentChargeback", "Reads a chargeback", Collection)
+                .answers(200, answers::payment_chargeback),
             read_chargeback,
         ),
     ]

@@ -8,8 +8,8 @@ use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, OptionalJsonBody};
 use protocol::header::KLARNA_CUSTOMER_REGION;
 use protocol::krn::Region;
-use protocol::shapes;
-use serde_json::{Value, json};
+use protocol::shape::shapes::tokens as shapes;
+use serde_json::json;
 
 use super::{
     CUSTOMER_TOKEN_HEADER, Claims, Grant, GrantKind, RECOGNITION_US, Standing, StoredCustomer, customer_token_header,
@@ -17,7 +17,8 @@ use super::{
 };
 use crate::ctx::Ctx;
 use crate::operation::{
-    Category, Doc, IdempotencyKey, OnBehalf, Parts, Reply, Route, Source, Who, forbidden, not_found, once,
+    Category, Doc, IdempotencyKey, OnBehalf, Parts, Reply, Route, Source, Who, check, forbidden, not_found, once,
+    or_empty,
 };
 
 /// The operations of this room.
@@ -29,8 +30,8 @@ pub fn routes() -> Vec<Route> {
             Category::Interoperability,
             Who::AcquiringPartner,
             Doc::new("createTestToken", "Makes a token as a customer's journey would, for tests", Source::Collection)
-                .takes(shapes::anything)
-                .answers(200, shapes::anything),
+                .takes(shapes::create_test_token)
+                .answers(200, shapes::interoperability_token),
             create_test_token,
         ),
         Route::for_account(
@@ -39,7 +40,7 @@ pub fn routes() -> Vec<Route> {
             Category::Identity,
             Who::Anyone,
             Doc::new("introspectCustomerToken", "Tells what a customer token may do", Source::Collection)
-                .answers(200, shapes::anything),
+                .answers(200, shapes::introspection),
             introspect,
         ),
         Route::for_account(
@@ -53,10 +54,8 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The journeys that a test token can stand for (RULINGS 1.4): the first can be spent, the others recognise.
+/// The one journey whose test token can be spent; the others only recognise (RULINGS 1.4).
 const EXPRESS_CHECKOUT: &str = "KLARNA_EXPRESS_CHECKOUT";
-const JOURNEYS: [&str; 4] =
-    [EXPRESS_CHECKOUT, "SIGN_IN_WITH_KLARNA", "KLARNA_PRE_QUALIFICATION", "KLARNA_ACCOUNT_LINKING"];
 
 async fn create_test_token(
     State(ctx): State<Ctx>,
@@ -66,15 +65,9 @@ async fn create_test_token(
     headers: HeaderMap,
     body: OptionalJsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.0.map_or(Value::Null, |body| body.value);
-    let journey = body.get("customer_journey").and_then(Value::as_str).filter(|journey| JOURNEYS.contains(journey));
-    let is_express = match journey {
-        Some(journey) => journey == EXPRESS_CHECKOUT,
-        None => {
-            let reason = format!("must be one of {}", JOURNEYS.join(", "));
-            return Err(ApiError::validation(Vec::new()).field("customer_journey", reason));
-        }
-    };
+    let body = or_empty(body);
+    check(shapes::create_test_token(), &body)?;
+    let is_express = body["customer_journey"] == EXPRESS_CHECKOUT;
     let region = region(&headers)?;
     let customer_token = customer_token_header(&headers).map(str::to_owned);
     let keys = keys(&ctx).await?;

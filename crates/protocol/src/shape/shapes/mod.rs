@@ -7,6 +7,8 @@
 pub mod accounts;
 pub mod credentials;
 pub mod disputes;
+pub mod notifications;
+pub mod payments;
 pub mod portal;
 pub mod presentation;
 pub mod programs;
@@ -142,10 +144,19 @@ fn capture_rows() -> Vec<Row> {
         Row::new("remaining_authorization", Kind::OneOf(RemainingAuthorization::KNOWN_TEXTS)),
     ];
     rows.extend(line_item_rows("supplementary_capture_data.line_items[]"));
+    rows.extend(delivery_rows("supplementary_capture_data.shipments[]"));
+    rows.extend(supplementary_purchase_data_rows("supplementary_purchase_data"));
+    rows.extend(line_item_rows("line_items[]"));
+    rows.extend(passthrough_rows());
+    rows
+}
+
+/// How goods travel, there and back.
+fn delivery_rows(at: &str) -> Vec<Row> {
+    let mut rows = Vec::new();
     for leg in ["delivery", "return"] {
-        let at = format!("supplementary_capture_data.shipments[].{leg}");
         rows.extend(under(
-            &at,
+            leg,
             [
                 text("tracking_number"),
                 Row::new("tracking_url", WEB_URL),
@@ -156,10 +167,7 @@ fn capture_rows() -> Vec<Row> {
             ],
         ));
     }
-    rows.extend(supplementary_purchase_data_rows("supplementary_purchase_data"));
-    rows.extend(line_item_rows("line_items[]"));
-    rows.extend(passthrough_rows());
-    rows
+    under(at, rows)
 }
 
 fn refund_rows() -> Vec<Row> {
