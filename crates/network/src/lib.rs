@@ -61,6 +61,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0020_tokens", include_str!("../migrations/0020_tokens.sql")),
             ("0021_payments", include_str!("../migrations/0021_payments.sql")),
             ("0040_journeys", include_str!("../migrations/0040_journeys.sql")),
+            ("0110_credentials_managed", include_str!("../migrations/0110_credentials_managed.sql")),
         ],
     },
 ];

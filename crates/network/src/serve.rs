@@ -154,6 +154,7 @@ impl Network {
         seed::seed(&seeding).await?;
         let now = clock.now();
         db.write(move |tx| Box::pin(payments::jobs::start(tx, now))).await?;
+        db.write(move |tx| Box::pin(credentials::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
@@ -167,6 +168,7 @@ impl Network {
         let worker = kit::sealed::register(worker, &db, &clock, &ctx.secrets, sealed::SEALED);
         let worker = notifications::register(worker, &ctx, client);
         let worker = payments::jobs::register(worker, &ctx);
+        let worker = credentials::register(worker, &ctx);
         let stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()

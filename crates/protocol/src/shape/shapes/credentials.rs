@@ -1,1 +1,135 @@
 //! API keys, client identifiers, certificates, SFTP users, address restrictions.
+//!
+//! Fields as in sheet 06 §1 and RULINGS "Objects"; limits from sheet 01 §2.3.
+
+use super::{Kind, Row, list_rows, under};
+
+crate::shapes! {
+    /// Body of POST `…/credentials/api-key` and `…/credentials/sftp`.
+    credential_create = [description()], &[];
+    /// Body of PATCH `…/credentials/{sort}/{credential_id}`.
+    credential_update = [description().required()], &[];
+    /// An API key; `secret` only when it is made.
+    api_key = api_key_rows(), &[];
+    /// The API keys of an account.
+    api_keys = list_rows("credentials", api_key_rows(), false), &[];
+
+    /// Body of POST `…/credentials/client-identifier`.
+    client_identifier_create = [vec![description()], allowed_domains_rows()].concat(), &[];
+    /// Body of PATCH `…/credentials/client-identifier/{credential_id}`.
+    client_identifier_update = [vec![description()], allowed_domains_rows()].concat(), &[];
+    /// A client identifier.
+    client_identifier = client_identifier_rows(), &[];
+    /// The client identifiers of an account.
+    client_identifiers = list_rows("credentials", client_identifier_rows(), false), &[];
+
+    /// An SFTP user; `secret` only when it is made.
+    sftp_user = sftp_user_rows(), &[];
+    /// The SFTP users of an account.
+    sftp_users = list_rows("credentials", sftp_user_rows(), false), &[];
+}
+
+/// Entries of `config.allowed_domains`. Ours: no limit is published.
+const ALLOWED_DOMAINS_MAX: usize = 100;
+
+/// `^[a-zA-Z0-9\-:;., _]{0,100}$`.
+fn description() -> Row {
+    let accepts = |text: &str| {
+        text.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b';' | b'.' | b',' | b' ' | b'_')
+        })
+    };
+    let wanted = "a text of at most 100 characters of A-Z, a-z, 0-9, space and - : ; . , _";
+    Row::new("description", Kind::Matching { min: 0, max: 100, accepts, wanted })
+}
+
+fn allowed_domains_rows() -> Vec<Row> {
+    let wanted = "a domain like shop.example or *.shop.example, or an origin like https://shop.example:8443";
+    vec![
+        Row::new("config.allowed_domains", Kind::Array { min: 0, max: ALLOWED_DOMAINS_MAX }),
+        Row::new("config.allowed_domains[]", Kind::Matching { min: 1, max: 300, accepts: is_allowed_domain, wanted }),
+    ]
+}
+
+/// A host name, with or without `*.` before it, or an origin of such a host.
+pub fn is_allowed_domain(text: &str) -> bool {
+    let host = match text.split_once("://") {
+        Some(("https" | "http", rest)) => match rest.split_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => host,
+            Some(_) => return false,
+            None => rest,
+        },
+        Some(_) => return false,
+        None => text,
+    };
+    let labels = host.strip_prefix("*.").unwrap_or(host);
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    labels.split('.').all(is_label)
+}
+
+/// What all credentials have.
+pub(super) fn credential_rows(states: &'static [&'static str]) -> Vec<Row> {
+    vec![
+        Row::new("credential_id", Kind::Id(crate::krn::KrnKind::Credential)).required(),
+        description().required(),
+        Row::new("state", Kind::OneOf(states)).required(),
+        Row::new("created_at", Kind::Timestamp).required(),
+        Row::new("updated_at", Kind::Timestamp).required(),
+    ]
+}
+
+const STATES: &[&str] = &["ACTIVE", "DISABLED"];
+
+fn secret(rows: &mut Vec<Row>) {
+    rows.extend(under("secret", [Row::new("secret", Kind::Text { min: 1, max: 512 }).required()]));
+}
+
+fn api_key_rows() -> Vec<Row> {
+    let mut rows = credential_rows(STATES);
+    rows.push(Row::new("last_used_at", Kind::Timestamp));
+    secret(&mut rows);
+    rows
+}
+
+fn client_identifier_rows() -> Vec<Row> {
+    let mut rows = credential_rows(STATES);
+    rows.extend([
+        Row::new("identity", Kind::Object).required(),
+        Row::new("identity.client_id", Kind::Text { min: 1, max: 512 }).required(),
+        Row::new("config", Kind::Object).required(),
+    ]);
+    rows.extend(allowed_domains_rows());
+    rows
+}
+
+fn sftp_user_rows() -> Vec<Row> {
+    let mut rows = credential_rows(STATES);
+    rows.extend([
+        Row::new("last_used_at", Kind::Timestamp),
+        Row::new("identity", Kind::Object).required(),
+        Row::new("identity.username", Kind::Text { min: 1, max: 64 }).required(),
+    ]);
+    secret(&mut rows);
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_and_origins_pass_and_paths_do_not() {
+        for good in ["shop.example", "localhost", "*.shop.example", "https://shop.example", "http://localhost:4000"] {
+            assert!(is_allowed_domain(good), "{good}");
+        }
+        for bad in ["", "*", "shop.example/pay", "ftp://shop.example", "https://shop.example:x", "-a.example", "a..b"] {
+            assert!(!is_allowed_domain(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `/v2/account/integration/…`: what the caller's own account is reached with. Partners have the same operations with their own key.
+
+mod api_keys;
+mod client_identifiers;
+mod sftp_users;
+
+use http::Method;
+use kit::http::ApiError;
+use protocol::{Timestamp, shapes::credentials as shapes};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::life::Life;
+use crate::operation::{Category, Doc, Route, Source, Who, conflict, not_found};
+
+/// The operations of this room.
+pub fn routes() -> Vec<Route> {
+    use Source::Collection;
+    vec![
+        route(
+            Method::POST,
+            &["credentials/api-key"],
+            Doc::new("createApiKey", "Makes an API key; its text is shown this once", Collection)
+                .may_take(shapes::credential_create)
+                .answers(201, shapes::api_key),
+            api_keys::create,
+        ),
+        route(
+            Method::GET,
+            &["credentials/api-key"],
+            Doc::new("listApiKeys", "Lists the API keys", Collection).answers(200, shapes::api_keys),
+            api_keys::list,
+        ),
+        route(
+            Method::GET,
+            &["credentials/api-key/{credential_id}"],
+            Doc::new("readApiKey", "Reads an API key, without its text", Collection).answers(200, shapes::api_key),
+            api_keys::read,
+        ),
+        route(
+            Method::PATCH,
+            &["credentials/api-key/{credential_id}"],
+            Doc::new("updateApiKey", "Changes the description of an API key", Collection)
+                .takes(shapes::credential_update)
+                .answers(200, shapes::api_key),
+            api_keys::update,
+        ),
+        route(
+            Method::DELETE,
+            &["credentials/api-key/{credential_id}"],
+            Doc::new("deleteApiKey", "Disables an API key for good", Collection).answers_nothing(),
+            api_keys::delete,
+        ),
+        route(
+            Method::POST,
+            &["credentials/client-identifier"],
+            Doc::new("createClientIdentifier", "Makes a client identifier for the Web SDK", Collection)
+                .may_take(shapes::client_identifier_create)
+                .answers(201, shapes::client_identifier),
+            client_identifiers::create,
+        ),
+        route(
+            Method::GET,
+            &["credentials/client-identifier"],
+            Doc::new("listClientIdentifiers", "Lists the client identifiers", Collection)
+                .answers(200, shapes::client_identifiers),
+            client_identifiers::list,
+        ),
+        route(
+            Method::GET,
+            &["credentials/client-identifier/{credential_id}"],
+            Doc::new("readClientIdentifier", "Reads a client identifier", Collection)
+                .answers(200, shapes::client_identifier),
+            client_identifiers::read,
+        ),
+        route(
+            Method::PATCH,
+            &["credentials/client-identifier/{credential_id}"],
+            Doc::new("updateClientIdentifier", "Changes a client identifier", Collection)
+                .takes(shapes::client_identifier_update)
+                .answers(200, shapes::client_identifier),
+            client_identifiers::update,
+        ),
+        route(
+            Method::DELETE,
+            &["credentials/client-identifier/{credential_id}"],
+            Doc::new("deleteClientIdentifier", "Disables a client identifier for good", Collection).answers_nothing(),
+            client_identifiers::delete,
+        ),
+        route(
+            Method::POST,
+            &["credentials/sftp"],
+            Doc::new("createSftpUser", "Makes an SFTP user; its password is shown this once", Collection)
+                .may_take(shapes::credential_create)
+                .answers(201, shapes::sftp_user),
+            sftp_users::create,
+        ),
+        route(
+            Method::GET,
+            &["credentials/sftp"],
+            Doc::new("listSftpUsers", "Lists the SFTP users", Collection).answers(200, shapes::sftp_users),
+            sftp_users::list,
+        ),
+        route(
+            Method::GET,
+            &["credentials/sftp/{credential_id}"],
+            Doc::new("readSftpUser", "Reads an SFTP user, without its password", Collection)
+                .answers(200, shapes::sftp_user),
+            sftp_users::read,
+        ),
+        route(
+            Method::DELETE,
+            &["credentials/sftp/{credential_id}"],
+            Doc::new("deleteSftpUser", "Disables an SFTP user for good", Collection).answers_nothing(),
+            sftp_users::delete,
+        ),
+    ]
+}
+
+/// An operation on the caller's own account, at these paths below `/v2/account/integration`.
+fn route<H, T>(method: Method, tails: &[&str], doc: Doc, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, crate::ctx::Ctx>,
+    T: 'static,
+{
+    let templates: Vec<String> = tails.iter().map(|tail| format!("/v2/account/integration/{tail}")).collect();
+    let templates: Vec<&str> = templates.iter().map(String::as_str).collect();
+    Route::at(method, &templates, Category::PartnerManagement, Who::Anyone, doc, handler)
+}
+
+#[derive(Deserialize)]
+struct CredentialPath {
+    credential_id: String,
+}
+
+/// What all credentials show.
+struct Shown<'a> {
+    credential_id: &'a str,
+    description: &'a str,
+    life: Life,
+    updated_at: i64,
+}
+
+impl Shown<'_> {
+    fn view(&self, now: i64) -> Result<Value, ApiError> {
+        // What happens by itself changes the credential, too.
+        let updated_at = self.life.disabled_at(now).unwrap_or(self.updated_at).max(self.updated_at);
+        Ok(json!({
+            "credential_id": self.credential_id,
+            "description": self.description,
+            "state": self.life.state(now),
+            "created_at": time(self.life.created_at)?,
+            "updated_at": time(updated_at)?,
+        }))
+    }
+}
+
+/// The description in a body that was checked; Ours: without one it is empty.
+fn description(body: &Value) -> &str {
+    body.get("description").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Ours: the number of keys is bounded, the answer is our choice.
+fn refuse_beyond_max(active: usize, what: &str) -> Result<(), ApiError> {
+    let max = super::CREDENTIALS_MAX;
+    if i64::try_from(active).is_ok_and(|active| active < max) {
+        return Ok(());
+    }
+    Err(conflict(format!("The account has {max} active {what}. Delete one to make room.")))
+}
+
+/// Ours: what is disabled stays as it was.
+fn refuse_disabled(life: Life, now: i64) -> Result<(), ApiError> {
+    if life.is_active(now) { Ok(()) } else { Err(conflict("The credential is disabled.")) }
+}
+
+fn time(micros: i64) -> Result<Timestamp, ApiError> {
+    Timestamp::from_micros(micros).map_err(ApiError::internal)
+}
+
+fn optional_time(micros: Option<i64>) -> Result<Option<Timestamp>, ApiError> {
+    micros.map(time).transpose()
+}
+
+fn absent() -> ApiError {
+    not_found("The credential does not exist.")
+}

@@ -1,0 +1,83 @@
+//! API keys.
+
+use kit::db::{DbError, Tx};
+use protocol::{CredentialId, PartnerAccountId};
+
+use super::{digest, store};
+use crate::ctx::Ctx;
+
+/// How API keys of the test environment begin (fact sheet 01 §2.1). The network end is a test environment: keys of the live one fail.
+pub const API_KEY_PREFIX: &str = "klarna_test_api_";
+
+/// Random characters of a key. Ours: the real ones have more than 150.
+const API_KEY_RANDOM_CHARS: usize = 152;
+
+/// A key at the moment of its creation.
+pub struct NewApiKey {
+    /// Its id.
+    pub credential_id: CredentialId,
+    /// Its text, to be shown once.
+    pub secret: String,
+}
+
+/// Makes an API key for an account, on behalf of the installation itself: it does not lapse.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn create_api_key(
+    tx: &mut Tx,
+    random: &kit::random::Random,
+    account: &PartnerAccountId,
+    description: &str,
+    now: i64,
+) -> Result<NewApiKey, DbError> {
+    insert(tx, random, account, description, false, now).await
+}
+
+/// Makes an API key that lapses when it is not used.
+pub(crate) async fn insert_lapsing(
+    tx: &mut Tx,
+    random: &kit::random::Random,
+    account: &PartnerAccountId,
+    description: &str,
+    now: i64,
+) -> Result<NewApiKey, DbError> {
+    insert(tx, random, account, description, true, now).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    random: &kit::random::Random,
+    account: &PartnerAccountId,
+    description: &str,
+    lapses: bool,
+    now: i64,
+) -> Result<NewApiKey, DbError> {
+    let credential_id = CredentialId::api_key(random.id(now));
+    let secret = format!("{API_KEY_PREFIX}{}", random.alphanumeric(API_KEY_RANDOM_CHARS));
+    let new = store::NewApiKey { credential_id: credential_id.as_str(), hash: &digest(&secret), description, lapses };
+    store::insert_api_key(tx, account.as_str(), &new, now).await?;
+    Ok(NewApiKey { credential_id, secret })
+}
+
+/// Disables a key for good: at once in this process, within a second in others. Says whether it was active.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn disable_api_key(
+    ctx: &Ctx,
+    account: &PartnerAccountId,
+    credential_id: &CredentialId,
+) -> Result<bool, DbError> {
+    let (account, credential_id) = (account.clone(), credential_id.clone());
+    let now = ctx.clock.now();
+    let disabled = ctx
+        .db
+        .write(move |tx| {
+            Box::pin(async move { store::disable_api_key(tx, account.as_str(), credential_id.as_str(), now).await })
+        })
+        .await;
+    // Also after an error: the commit may have happened all the same.
+    ctx.verified_keys.forget();
+    disabled
+}

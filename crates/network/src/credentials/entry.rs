@@ -1,0 +1,241 @@
+//! The way in: API keys as callers present them, and those that were verified a moment ago.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use kit::clock::{Clock, MINUTE_US, SECOND_US};
+use kit::http::ApiError;
+use protocol::{CredentialId, ErrorCode, PartnerAccountId};
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
+
+use super::api_key::API_KEY_PREFIX;
+use super::{digest, store};
+use crate::accounts::AccountKind;
+use crate::ctx::Ctx;
+use crate::operation::Caller;
+
+/// Longest `Authorization` value that is looked at; real keys are allowed 512 characters.
+const AUTHORIZATION_BYTES_MAX: usize = 2048;
+/// How long a verified key is believed without asking the database: what another process disables is refused within a second.
+const BELIEVED_US: i64 = SECOND_US * 9 / 10;
+/// Beyond this many believed keys the memory starts anew.
+const BELIEVED_MAX: usize = 10_000;
+/// The time of last use is written at most this often.
+const LAST_USED_EVERY_US: i64 = MINUTE_US;
+
+/// The caller behind an `Authorization` header.
+///
+/// # Errors
+/// 401 `UNAUTHORIZED`, the same for every reason; [`DbError`].
+pub async fn verify(ctx: &Ctx, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let presented = headers.get(header::AUTHORIZATION).and_then(present).ok_or_else(unauthorized)?;
+    let hash = digest(&presented.key);
+    let caller = match ctx.verified_keys.get(&hash) {
+        Some(caller) => caller,
+        None => look_up(ctx, hash).await?.ok_or_else(unauthorized)?,
+    };
+    match presented.credential {
+        Some(uuid) if caller.credential_id.uuid() != Some(uuid) => Err(unauthorized()),
+        _ => Ok(caller),
+    }
+}
+
+async fn look_up(ctx: &Ctx, hash: [u8; 32]) -> Result<Option<Caller>, ApiError> {
+    let (generation, now) = (ctx.verified_keys.generation(), ctx.clock.now());
+    let row = ctx.db.look_up(move |tx| Box::pin(async move { store::api_key_by_hash(tx, &hash).await })).await?;
+    // Found by the digest of what was sent, so the comparison below only restates it, without a clue in its duration.
+    let Some(row) = row.filter(|row| bool::from(row.key_hash.ct_eq(&hash)) && row.life().is_active(now)) else {
+        return Ok(None);
+    };
+    let account = PartnerAccountId::opaque(&row.account_id).map_err(ApiError::internal)?;
+    let acquiring_partner = match &row.acquiring_partner_id {
+        Some(id) => PartnerAccountId::opaque(id).map_err(ApiError::internal)?,
+        None => account.clone(),
+    };
+    let caller = Caller {
+        account,
+        credential_id: CredentialId::opaque(&row.credential_id).map_err(ApiError::internal)?,
+        kind: AccountKind::stored(&row.kind),
+        acquiring_partner,
+    };
+    ctx.verified_keys.insert(hash, caller.clone(), generation);
+    if row.last_used_at.is_none_or(|at| now.saturating_sub(at) >= LAST_USED_EVERY_US) {
+        note_use(ctx.clone(), &caller, now);
+    }
+    Ok(Some(caller))
+}
+
+/// Beside the request, never in its transaction.
+fn note_use(ctx: Ctx, caller: &Caller, now: i64) {
+    let (account, credential_id) = (caller.account.clone(), caller.credential_id.clone());
+    tokio::spawn(async move {
+        let noted = ctx.db.write(move |tx| {
+            Box::pin(async move {
+                let since = now - LAST_USED_EVERY_US;
+                store::note_use(tx, account.as_str(), credential_id.as_str(), now, since).await
+            })
+        });
+        if let Err(error) = noted.await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "noting the use of an API key");
+        }
+    });
+}
+
+fn unauthorized() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        ErrorCode::Unauthorized.as_str().to_owned(),
+        "The credentials are missing, malformed, disabled, or of another environment. Send `Authorization: Basic <API key>`.",
+    )
+}
+
+/// What an `Authorization` header holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Presented {
+    /// The user part, for clients that must send one; it must belong to the key.
+    credential: Option<Uuid>,
+    key: String,
+}
+
+/// Either alphabet, padded or not.
+const fn lenient(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(alphabet, config)
+}
+const STANDARD: GeneralPurpose = lenient(&alphabet::STANDARD);
+const URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
+
+/// Reads the encodings of fact sheet 01 §2.1: `Basic` in any case, then the raw key, or base64 of `:key`, `uuid:key` or the key.
+fn present(value: &HeaderValue) -> Option<Presented> {
+    if value.len() > AUTHORIZATION_BYTES_MAX {
+        return None;
+    }
+    let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let rest = rest.trim();
+    let (user, key) = if rest.starts_with("klarna_") {
+        (String::new(), rest.to_owned())
+    } else {
+        let bytes = STANDARD.decode(rest).or_else(|_| URL_SAFE.decode(rest)).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        match text.split_once(':') {
+            Some((user, key)) => (user.to_owned(), key.to_owned()),
+            None => (String::new(), text),
+        }
+    };
+    let credential = if user.is_empty() { None } else { Some(Uuid::parse_str(&user).ok()?) };
+    key.starts_with(API_KEY_PREFIX).then_some(Presented { credential, key })
+}
+
+struct Believed {
+    caller: Caller,
+    since: i64,
+}
+
+/// Keys that were verified a moment ago, by the wall clock: moving the clock of the context concerns no credentials.
+pub(crate) struct VerifiedKeys {
+    wall: Clock,
+    by_hash: Mutex<HashMap<[u8; 32], Believed>>,
+    /// Counts [`VerifiedKeys::forget`], so that a look-up that began before a key was disabled is not remembered after it.
+    generation: AtomicU64,
+}
+
+impl Default for VerifiedKeys {
+    fn default() -> Self {
+        Self { wall: Clock::system(), by_hash: Mutex::default(), generation: AtomicU64::new(0) }
+    }
+}
+
+impl VerifiedKeys {
+    fn get(&self, hash: &[u8; 32]) -> Option<Caller> {
+        let by_hash = self.lock();
+        let believed = by_hash.get(hash)?;
+        // A wall clock that steps back ends the belief, too.
+        (0..BELIEVED_US).contains(&(self.wall.now() - believed.since)).then(|| believed.caller.clone())
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn insert(&self, hash: [u8; 32], caller: Caller, generation: u64) {
+        let mut by_hash = self.lock();
+        if self.generation() != generation {
+            return;
+        }
+        if by_hash.len() >= BELIEVED_MAX {
+            by_hash.clear();
+        }
+        by_hash.insert(hash, Believed { caller, since: self.wall.now() });
+    }
+
+    pub(super) fn forget(&self) {
+        let mut by_hash = self.lock();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        by_hash.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Believed>> {
+        self.by_hash.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose as b64;
+
+    use super::*;
+
+    const KEY: &str = "klarna_test_api_Ab$*+/_-9";
+
+    fn read(text: &str) -> Option<Presented> {
+        present(&HeaderValue::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn every_documented_encoding_yields_the_key() {
+        let uuid = Uuid::from_u128(7);
+        let plain = Presented { credential: None, key: KEY.to_owned() };
+        let with_user = Presented { credential: Some(uuid), key: KEY.to_owned() };
+        let (user_and_key, no_user) = (format!("{uuid}:{KEY}"), format!(":{KEY}"));
+        assert_eq!(read(&format!("Basic {KEY}")).as_ref(), Some(&plain));
+        assert_eq!(read(&format!("bAsIc   {KEY} ")).as_ref(), Some(&plain));
+        for engine in [&b64::STANDARD, &b64::STANDARD_NO_PAD, &b64::URL_SAFE, &b64::URL_SAFE_NO_PAD] {
+            assert_eq!(read(&format!("Basic {}", engine.encode(KEY))).as_ref(), Some(&plain));
+            assert_eq!(read(&format!("Basic {}", engine.encode(&no_user))).as_ref(), Some(&plain));
+            assert_eq!(read(&format!("Basic {}", engine.encode(&user_and_key))).as_ref(), Some(&with_user));
+        }
+    }
+
+    #[test]
+    fn anything_else_yields_nothing() {
+        let live = "klarna_live_api_x";
+        let cases = [
+            String::new(),
+            KEY.to_owned(),
+            "Basic".to_owned(),
+            "Basic ".to_owned(),
+            format!("Bearer {KEY}"),
+            format!("Basic {live}"),
+            format!("Basic {}", b64::STANDARD.encode(format!(":{live}"))),
+            format!("Basic {}", b64::STANDARD.encode(format!("somebody:{KEY}"))),
+            format!("Basic {}", b64::STANDARD.encode(format!("{KEY}:"))),
+            "Basic klarna_test_client_x".to_owned(),
+            "Basic %%%".to_owned(),
+            format!("Basic {API_KEY_PREFIX}{}", "x".repeat(4000)),
+        ];
+        for case in cases {
+            assert_eq!(read(&case), None, "{case}");
+        }
+    }
+}
