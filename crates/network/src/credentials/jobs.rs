@@ -52,8 +52,7 @@ impl Handler for Sweep {
 async fn pass_time(tx: &mut Tx, now: i64) -> Result<bool, DbError> {
     let mut lapsed = 0;
     for row in store::lapsing_api_keys(tx, may_have_lapsed_before(now), BATCH).await? {
-        let life =
-            Life { lapses: true, created_at: row.created_at, last_used_at: row.last_used_at, disabled_at: None };
+        let life = Life { lapses: true, created_at: row.created_at, last_used_at: row.last_used_at, disabled_at: None };
         if let Some(at) = life.disabled_at(now) {
             store::lapse_api_key(tx, &row, at).await?;
             lapsed += 1;

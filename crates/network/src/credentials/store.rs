@@ -74,12 +74,7 @@ pub(crate) async fn lock(tx: &mut Tx, account: &str) -> Result<(), DbError> {
     tx.execute("update accounts set updated_at = updated_at where account_id = $1", params![account]).await.map(drop)
 }
 
-pub(crate) async fn insert_api_key(
-    tx: &mut Tx,
-    account: &str,
-    new: &NewApiKey<'_>,
-    now: i64,
-) -> Result<(), DbError> {
+pub(crate) async fn insert_api_key(tx: &mut Tx, account: &str, new: &NewApiKey<'_>, now: i64) -> Result<(), DbError> {
     let sql = "insert into api_keys (account_id, credential_id, key_hash, description, state, lapses, created_at,
             updated_at) values ($1, $2, $3, $4, 'ACTIVE', $5, $6, $6)";
     tx.execute(sql, params![account, new.credential_id, new.hash, new.description, new.lapses, now]).await.map(drop)

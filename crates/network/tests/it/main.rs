@@ -5,6 +5,7 @@
 mod console;
 mod contract;
 mod credentials;
+mod credentials_managed;
 mod harness;
 mod journey;
 mod notifications;

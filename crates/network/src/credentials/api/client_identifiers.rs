@@ -32,8 +32,10 @@ async fn create_one(tx: &mut Tx, ctx: Ctx, on: OnBehalf, body: Value) -> Result<
 
 pub(super) async fn list(State(ctx): State<Ctx>, on: OnBehalf) -> Result<Reply, ApiError> {
     let now = ctx.clock.now();
-    let rows: Vec<store::ClientIdentifierRow> =
-        ctx.db.read(move |tx| Box::pin(async move { store::client_identifiers(tx, on.account.as_str()).await })).await?;
+    let rows: Vec<store::ClientIdentifierRow> = ctx
+        .db
+        .read(move |tx| Box::pin(async move { store::client_identifiers(tx, on.account.as_str()).await }))
+        .await?;
     let shown = rows.iter().filter(|row| !row.life().is_gone(now));
     let credentials = shown.map(|row| view(row, now)).collect::<Result<Vec<_>, _>>()?;
     Ok(Reply::json(StatusCode::OK, &json!({"credentials": credentials})))

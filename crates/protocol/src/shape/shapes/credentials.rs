@@ -35,9 +35,8 @@ const ALLOWED_DOMAINS_MAX: usize = 100;
 /// `^[a-zA-Z0-9\-:;., _]{0,100}$`.
 fn description() -> Row {
     let accepts = |text: &str| {
-        text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b';' | b'.' | b',' | b' ' | b'_')
-        })
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b';' | b'.' | b',' | b' ' | b'_'))
     };
     let wanted = "a text of at most 100 characters of A-Z, a-z, 0-9, space and - : ; . , _";
     Row::new("description", Kind::Matching { min: 0, max: 100, accepts, wanted })
