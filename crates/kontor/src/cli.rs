@@ -184,6 +184,10 @@ pub struct NetworkArgs {
     /// Leave the `/testing` controls out.
     #[arg(long)]
     pub no_testing: bool,
+
+    /// How many calls the request log of the console keeps; 0 switches it off.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub request_log: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

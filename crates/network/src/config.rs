@@ -1,5 +1,7 @@
 //! How the network end behaves: what an operator decides before it starts.
 
+use crate::console::CallLog;
+
 /// Settings that hold for the life of the process.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -12,11 +14,19 @@ pub struct Config {
     pub webhooks_local: bool,
     /// Whether the `/testing` controls exist.
     pub testing: bool,
+    /// How much the request log keeps; it exists with the `/testing` controls only.
+    pub call_log: CallLog,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { base_url: String::new(), rate_limits: RateLimits::Test, webhooks_local: false, testing: true }
+        Self {
+            base_url: String::new(),
+            rate_limits: RateLimits::Test,
+            webhooks_local: false,
+            testing: true,
+            call_log: CallLog::default(),
+        }
     }
 }
 

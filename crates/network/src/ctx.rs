@@ -13,6 +13,7 @@ use kit::secret_box::SecretBox;
 
 use crate::accounts::Family;
 use crate::config::Config;
+use crate::console::Observer;
 use crate::credentials::VerifiedKeys;
 use crate::operation::InFlight;
 use crate::tokens::KeyCache;
@@ -45,6 +46,8 @@ pub struct Inner {
     pub(crate) in_flight: InFlight,
     /// The keys that sign tokens, once they were read.
     pub(crate) token_keys: KeyCache,
+    /// Sees every call, for the request log.
+    pub(crate) observer: Observer,
     /// How often a transaction of this process made work for the workers, committed or not.
     work: AtomicU64,
     /// Numbers the events of this process, so that those of one instant keep their order.
@@ -54,6 +57,7 @@ pub struct Inner {
 impl Ctx {
     /// A context over an opened and migrated database.
     pub fn new(db: Db, clock: Clock, random: Random, secrets: SecretBox, config: Config) -> Self {
+        let observer = Observer::new(config.testing.then_some(config.call_log));
         Self(Arc::new(Inner {
             db,
             clock,
@@ -66,6 +70,7 @@ impl Ctx {
             family: Family::default(),
             in_flight: InFlight::default(),
             token_keys: KeyCache::default(),
+            observer,
             work: AtomicU64::new(0),
             ordinal: AtomicI64::new(0),
         }))

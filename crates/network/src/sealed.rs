@@ -31,4 +31,9 @@ kit::sealed_columns! {
         table: "idempotency_keys", column: "body", key: ["scope", "key"],
         id: Id::Both(" "), form: Form::BytesOrPlain,
     }
+    /// What was said in a call.
+    pub(crate) CALL_DETAIL {
+        table: "calls", column: "detail", key: ["acquiring_partner_id", "call_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
 }

@@ -174,6 +174,7 @@ impl Network {
             ..StackConfig::default()
         };
         let router = stack(router(&ctx), stack_config);
+        let router = console::calls::observe(router, &ctx, &routes(&ctx.config));
         Ok(Self { server, router, worker, ctx, credentials })
     }
 
@@ -198,11 +199,13 @@ impl Network {
         let stop = CancellationToken::new();
         let working = tokio::spawn(worker.run(stop.clone()));
         let following = tokio::spawn(follow_clock(ctx.clone(), stop.clone()));
+        let watching = tokio::spawn(console::follow(ctx.clone(), stop.clone()));
+        let logging = tokio::spawn(console::calls::keep_flushed(ctx.clone(), stop.clone()));
         let sweeping = tokio::spawn(idempotency::keep_swept(ctx.db.clone(), ctx.clock.clone(), stop.clone()));
         server.run(router, shutdown).await;
         // After the last request, so that what it made is at least claimed once.
         stop.cancel();
-        for task in [working, following, sweeping] {
+        for task in [working, following, sweeping, logging, watching] {
             if let Err(error) = task.await {
                 tracing::error!(error = &error as &dyn std::error::Error, "a background task ended early");
             }

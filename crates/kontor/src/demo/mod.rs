@@ -69,6 +69,7 @@ async fn start_ends(
         rate_limits: cli::RateLimits::Test,
         local_webhooks: true,
         no_testing: false,
+        request_log: 10_000,
     };
     let network = roles::network::start(&network, stop).await?;
     let credentials: Credentials = read_json(&credentials_file)?;

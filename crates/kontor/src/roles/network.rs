@@ -3,6 +3,7 @@
 use anyhow::Result;
 use kit::shutdown::Shutdown;
 use network::config::{Config, RateLimits};
+use network::console::CallLog;
 use network::serve::{Network, Options};
 
 use super::Running;
@@ -27,6 +28,7 @@ pub async fn start(args: &NetworkArgs, stop: &Shutdown) -> Result<Running> {
         rate_limits: args.rate_limits.into(),
         webhooks_local: args.local_webhooks,
         testing: !args.no_testing,
+        call_log: CallLog { keep: args.request_log, ..CallLog::default() },
     };
     options.seed = args.seed;
     options.credentials_file = args.credentials_file.clone();

@@ -7,10 +7,12 @@ use http::{Method, StatusCode};
 use kit::db::{Tx, UnitFuture};
 use kit::deliveries::{self, Attempt, Delivery, Filter};
 use kit::http::{ApiError, FieldFault, JsonBody};
-use protocol::{Timestamp, parse_duration, shapes};
+use protocol::shape::Kind;
+use protocol::{Timestamp, parse_duration};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::{shapes, time};
 use crate::ctx::Ctx;
 use crate::notifications::{self, EventCursor, EventRow};
 use crate::operation::{Category, Doc, OnBehalf, Reply, Route, Source, Who, not_found};
@@ -31,7 +33,7 @@ pub fn routes() -> Vec<Route> {
             &["/testing/clock"],
             category,
             who,
-            Doc::new("readClock", "Tells the time of this network", Source::Ours).answers(200, shapes::anything),
+            Doc::new("readClock", "Tells the time of this network", Source::Ours).answers(200, shapes::clock),
             read_clock,
         ),
         Route::at(
@@ -40,8 +42,8 @@ pub fn routes() -> Vec<Route> {
             category,
             who,
             Doc::new("moveClock", "Moves the clock ahead", Source::Ours)
-                .takes(shapes::anything)
-                .answers(200, shapes::anything),
+                .takes(shapes::clock_move)
+                .answers(200, shapes::clock),
             move_clock,
         ),
         Route::at(
@@ -49,7 +51,10 @@ pub fn routes() -> Vec<Route> {
             &["/testing/events"],
             category,
             who,
-            Doc::new("listEvents", "Lists what the caller was told", Source::Ours).answers(200, shapes::anything),
+            Doc::new("listEvents", "Lists what the caller was told", Source::Ours)
+                .query("size", Kind::Int { min: 1, max: SIZE_MAX })
+                .query("starting_after", Kind::Text { min: 1, max: 255 })
+                .answers(200, shapes::event_list),
             list_events,
         ),
         Route::at(
@@ -58,7 +63,9 @@ pub fn routes() -> Vec<Route> {
             category,
             who,
             Doc::new("listTransactions", "Lists Payment Transactions with their sums", Source::Ours)
-                .answers(200, shapes::anything),
+                .query("size", Kind::Int { min: 1, max: SIZE_MAX })
+                .query("starting_after", Kind::Text { min: 1, max: 255 })
+                .answers(200, shapes::transaction_list),
             list_transactions,
         ),
         Route::at(
@@ -66,7 +73,13 @@ pub fn routes() -> Vec<Route> {
             &["/testing/deliveries"],
             category,
             who,
-            Doc::new("listDeliveries", "Lists webhook deliveries", Source::Ours).answers(200, shapes::anything),
+            Doc::new("listDeliveries", "Lists webhook deliveries", Source::Ours)
+                .query("webhook_id", Kind::Text { min: 1, max: 255 })
+                .query("event_id", Kind::Text { min: 1, max: 255 })
+                .query("state", Kind::Text { min: 1, max: 255 })
+                .query("size", Kind::Int { min: 1, max: SIZE_MAX })
+                .query("starting_after", Kind::Text { min: 1, max: 255 })
+                .answers(200, shapes::delivery_list),
             list_deliveries,
         ),
         Route::at(
@@ -75,7 +88,7 @@ pub fn routes() -> Vec<Route> {
             category,
             who,
             Doc::new("readDelivery", "Reads a delivery with every attempt", Source::Ours)
-                .answers(200, shapes::anything),
+                .answers(200, shapes::delivery),
             read_delivery,
         ),
         Route::at(
@@ -83,7 +96,7 @@ pub fn routes() -> Vec<Route> {
             &["/testing/deliveries/{delivery_id}/replay"],
             category,
             who,
-            Doc::new("replayDelivery", "Sends a delivery once more", Source::Ours).answers(200, shapes::anything),
+            Doc::new("replayDelivery", "Sends a delivery once more", Source::Ours).answers(200, shapes::delivery),
             replay_delivery,
         ),
     ]
@@ -168,7 +181,7 @@ async fn list_events(State(ctx): State<Ctx>, on: OnBehalf, Query(page): Query<Pa
     Ok(Reply::json(StatusCode::OK, &json!({"events": events, "pagination": {"count": count, "last_item": last}})))
 }
 
-fn event_view(row: &EventRow) -> Result<Value, ApiError> {
+pub(super) fn event_view(row: &EventRow) -> Result<Value, ApiError> {
     let payload: Value = serde_json::from_str(&row.payload).map_err(ApiError::internal)?;
     Ok(json!({"event_id": row.event_id, "event_type": row.event_type, "occurred_at": time(row.occurred_at)?,
         "subject_account_id": row.subject_account_id, "recipient_account_id": row.recipient_account_id,
@@ -297,7 +310,7 @@ fn delivery_view(row: &Delivery) -> Result<Value, ApiError> {
         "updated_at": time(row.updated_at)?}))
 }
 
-fn whole_view(row: &Delivery, attempts: &[Attempt]) -> Result<Value, ApiError> {
+pub(super) fn whole_view(row: &Delivery, attempts: &[Attempt]) -> Result<Value, ApiError> {
     let mut view = delivery_view(row)?;
     view["body"] = String::from_utf8_lossy(&row.body).into();
     let attempt = |attempt: &Attempt| {
@@ -315,10 +328,6 @@ fn truncate<T>(rows: &mut Vec<T>, size: i64) -> bool {
     let more = rows.len() > size;
     rows.truncate(size);
     more
-}
-
-fn time(micros: i64) -> Result<Timestamp, ApiError> {
-    Timestamp::from_micros(micros).map_err(ApiError::internal)
 }
 
 fn no_such_delivery() -> ApiError {

@@ -9,6 +9,7 @@ use protocol::header::{KLARNA_SIGNATURE, KLARNA_SIGNING_KEY_ID};
 use protocol::{SigningSecret, WebhookStatus};
 
 use super::store;
+use crate::console::faults::Unreliable;
 use crate::ctx::Ctx;
 use crate::sealed::SIGNING_KEY;
 
@@ -25,7 +26,8 @@ const BACKOFF: Backoff = Backoff { first_us: SECOND_US, max_us: MINUTE_US, attem
 /// Adds the handler that makes deliveries to a worker.
 pub fn register(worker: Worker, ctx: &Ctx, client: OutboundClient) -> Worker {
     let webhooks = Webhooks { ctx: ctx.clone() };
-    let deliverer = Deliverer::new(ctx.db.clone(), ctx.clock.clone(), webhooks, client, SCHEDULE);
+    let deliverer =
+        Deliverer::new(ctx.db.clone(), ctx.clock.clone(), webhooks, Unreliable::new(ctx.clone(), client), SCHEDULE);
     worker.register(deliveries::KIND, CONCURRENCY, BACKOFF, deliverer)
 }
 

@@ -28,6 +28,7 @@ use protocol::{CredentialId, ErrorCode, IntegrationMetadata, PartnerAccountId, P
 use serde::Serialize;
 
 use crate::accounts::AccountKind;
+use crate::console::{CalledBy, faults};
 use crate::credentials;
 use crate::ctx::Ctx;
 
@@ -68,7 +69,8 @@ pub struct OnBehalf {
 pub fn router(ctx: &Ctx, routes: Vec<Route>) -> Router {
     let mut router = Router::new();
     for route in routes {
-        let gate = Gate { ctx: ctx.clone(), category: route.category, who: route.who };
+        let operation = route.is_of_the_network().then_some(route.doc.id);
+        let gate = Gate { ctx: ctx.clone(), category: route.category, who: route.who, operation };
         let guarded = route.handler.route_layer(middleware::from_fn_with_state(gate, guard));
         for template in &route.templates {
             router = router.route(template, guarded.clone());
@@ -82,6 +84,8 @@ struct Gate {
     ctx: Ctx,
     category: Category,
     who: Who,
+    /// Its name, if it is one of the network's, which alone go wrong on purpose.
+    operation: Option<&'static str>,
 }
 
 async fn guard(
@@ -91,13 +95,19 @@ async fn guard(
     next: Next,
 ) -> Response {
     let correlation = request.headers().get(PARTNER_CORRELATION_ID).cloned();
-    let mut limits = None;
-    let admitted = admit(&gate, params.ok(), request, &mut limits).await;
+    let mut noticed = Noticed::default();
+    let admitted = admit(&gate, params.ok(), request, &mut noticed).await;
     let mut response = match admitted {
-        Ok(request) => next.run(request).await,
+        Ok(request) => match gate.operation.filter(|_| !gate.ctx.observer.faults().is_empty()) {
+            Some(operation) => faults::around(&gate.ctx, operation, request, next).await,
+            None => next.run(request).await,
+        },
         Err(refusal) => refusal.into_response(),
     };
-    if let Some(decision) = limits {
+    if let Some(called_by) = noticed.called_by {
+        response.extensions_mut().insert(called_by);
+    }
+    if let Some(decision) = noticed.limits {
         decision.write_headers(response.headers_mut());
     }
     // Echoed as it came; what is not a valid id was refused.
@@ -107,13 +117,20 @@ async fn guard(
     response
 }
 
+/// What the guard learns of a call, admitted or not.
+#[derive(Default)]
+struct Noticed {
+    limits: Option<Decision>,
+    called_by: Option<CalledBy>,
+}
+
 async fn admit(
     gate: &Gate,
     params: Option<RawPathParams>,
     mut request: Request,
-    limits: &mut Option<Decision>,
+    noticed: &mut Noticed,
 ) -> Result<Request, ApiError> {
-    let Gate { ctx, category, who } = gate;
+    let Gate { ctx, category, who, operation: _ } = gate;
     let caller = credentials::verify(ctx, request.headers()).await?;
     // What no id can hold (bytes that are no text, control characters, which PostgreSQL does not even compare) names nothing.
     let params = params.filter(|params| !params.iter().any(|(_, value)| value.chars().any(char::is_control)));
@@ -121,11 +138,17 @@ async fn admit(
         Some(params) => account_for(ctx, &caller, named_account(params, &request)).await?,
         None => Some(caller.account.clone()),
     };
+    if ctx.observer.log().is_some() {
+        noticed.called_by = Some(CalledBy {
+            acquiring_partner_id: caller.acquiring_partner.to_string(),
+            account_id: account.as_ref().unwrap_or(&caller.account).to_string(),
+        });
+    }
     // Counted first, so that refusals below count and show the limits, too.
     let counted_for = account.as_ref().unwrap_or(&caller.account);
     if let Some(decision) = count(ctx, *category, &caller, counted_for) {
         let allowed = decision.allowed;
-        *limits = Some(decision);
+        noticed.limits = Some(decision);
         if !allowed {
             return Err(rate_limited());
         }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod console;
+mod console_faults;
+mod console_requests;
 mod contract;
 mod credentials;
 mod credentials_managed;
