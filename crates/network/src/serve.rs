@@ -173,6 +173,7 @@ impl Network {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()
         };
+        console::begin(&ctx).await?;
         let router = stack(router(&ctx), stack_config);
         let router = console::calls::observe(router, &ctx, &routes(&ctx.config));
         Ok(Self { server, router, worker, ctx, credentials })

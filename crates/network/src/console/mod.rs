@@ -33,6 +33,14 @@ fn time(micros: i64) -> Result<Timestamp, ApiError> {
 /// How often a process looks whether another one has made rules.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
+/// Knows the rules before the first call.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub(crate) async fn begin(ctx: &Ctx) -> Result<(), kit::db::DbError> {
+    if ctx.config.testing { faults::refresh(ctx).await } else { Ok(()) }
+}
+
 /// Learns what other processes change here, until `stop`.
 pub(crate) async fn follow(ctx: Ctx, stop: CancellationToken) {
     if !ctx.config.testing {
