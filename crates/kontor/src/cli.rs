@@ -58,9 +58,21 @@ pub enum Command {
     /// Makes and rotates the key that seals secrets at rest, and moves what is stored to the new one.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Prints the reference of one end as an OpenAPI 3.1 document: what it serves at `/openapi.json`.
+    Reference(ReferenceArgs),
     /// Measures, side by side on this machine, and prints JSON.
     #[command(subcommand)]
     Bench(BenchCommand),
+}
+
+#[derive(Args, Debug)]
+pub struct ReferenceArgs {
+    /// Which end's.
+    pub side: Side,
+
+    /// Where that end is reached.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 /// Where a process keeps its things.

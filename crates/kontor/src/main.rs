@@ -54,6 +54,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Deliveries(command) => commands::deliveries(&command).await?,
         Command::Jobs(command) => commands::jobs(&command).await?,
         Command::Migrate(args) => commands::migrate(&args).await?,
+        Command::Reference(args) => commands::reference(&args)?,
         Command::Secrets(command) => commands::secrets(&command).await?,
         Command::Bench(BenchCommand::Payments(args)) => bench::payments(&args).await?,
     }

@@ -4,12 +4,14 @@ mod deliveries;
 mod jobs;
 mod migrate;
 mod partner;
+mod reference;
 mod secrets;
 
 pub use deliveries::deliveries;
 pub use jobs::jobs;
 pub use migrate::migrate;
 pub use partner::partner;
+pub use reference::reference;
 pub use secrets::secrets;
 
 use anyhow::Result;

@@ -12,6 +12,7 @@ mod webhook;
 use kit::db::{DbError, Tx};
 use kit::deliveries::{self, NewDelivery};
 use kit::http::ApiError;
+use kit::random::Random;
 use protocol::{
     Envelope, EventPattern, EventType, EventVersion, Metadata, PartnerAccountId, PaymentProductId, Timestamp, WebhookId,
 };
@@ -84,8 +85,7 @@ async fn simulate(
     let now = ctx.clock.now();
     let account = PartnerAccountId::opaque(target.account_id).map_err(ApiError::internal)?;
     let payload = sample::payload(&event_type, &account, &ctx.random, now);
-    let product = (!event_type.as_str().starts_with("partner.account.state-change."))
-        .then(|| PaymentProductId::new(ctx.random.id(now)).to_string());
+    let product = is_of_a_product(&event_type).then(|| PaymentProductId::new(ctx.random.id(now)).to_string());
     let event = NewEvent {
         event_type,
         subject: &account,
@@ -97,6 +97,33 @@ async fn simulate(
     let row = recipient_row(ctx, target.account_id, now);
     store::insert_events(tx, &event, std::slice::from_ref(&row), true, now).await?;
     create_delivery(tx, ctx, &event, target, &row.event_id, now).await
+}
+
+/// What a receiver is sent when an event is simulated for `account` at `now`, for the reference: whole, with the ids of nobody.
+pub(crate) fn example(event_type: &EventType, account: &PartnerAccountId, random: &Random, now: i64) -> Value {
+    let version = EventVersion::KNOWN.iter().rev().find(|version| event_type.is_delivered_to(version, None));
+    // v2 is what most integrations speak.
+    let version = if event_type.is_delivered_to(&EventVersion::V2, None) { Some(&EventVersion::V2) } else { version };
+    let metadata = Metadata {
+        event_type: Some(event_type.clone()),
+        event_id: Some(random.id(now).to_string()),
+        event_version: version.cloned(),
+        occurred_at: Timestamp::from_micros(now).ok(),
+        correlation_id: Some(random.id(now).to_string()),
+        subject_account_id: Some(account.clone()),
+        recipient_account_id: Some(account.clone()),
+        product_instance_id: is_of_a_product(event_type).then(|| PaymentProductId::new(random.id(now))),
+        webhook_id: Some(WebhookId::new(random.id(now))),
+        live: Some(false),
+        ..Metadata::default()
+    };
+    let envelope = Envelope::new(metadata, sample::payload(event_type, account, random, now));
+    serde_json::to_value(&envelope).unwrap_or_default()
+}
+
+/// Whether an event is about a product; else it is about a whole account.
+fn is_of_a_product(event_type: &EventType) -> bool {
+    !event_type.as_str().starts_with("partner.account.state-change.")
 }
 
 /// Events of a recipient account, oldest first, from behind a cursor; at most `limit`.

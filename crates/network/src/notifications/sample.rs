@@ -137,9 +137,13 @@ fn dispute(name: &str, last: &str, random: &Random, now: i64, at: &str) -> Value
             payload["dispute_outcome_detailed"] = json!("EVIDENCE_ACCEPTED");
             payload["closed_at"] = json!(at);
         }
-        "arbitration-deadline-extended" => payload["updated_fields"] = json!({"arbitration_deadline_at": at}),
+        "arbitration-deadline-extended" => {
+            payload["state"] = json!("ARBITRATION_PENDING");
+            payload["updated_fields"] = json!({"arbitration_deadline_at": at});
+        }
         "representment-deadline-extended" => {
             payload["currency"] = json!("EUR");
+            payload["state"] = json!("INITIATED");
             payload["updated_fields"] = json!({"evidence_response_deadline_at": at});
             payload["previous_fields"] = json!({"evidence_response_deadline_at": at});
         }
@@ -224,7 +228,7 @@ mod tests {
                     assert!(!context[name].is_null() && context[name] == payload[name], "{name}: {payload}");
                 }
             }
-            if event.as_str().contains("state-change") {
+            if event.as_str().contains("state-change") || event.is_dispute() {
                 assert!(payload["state"].is_string(), "{event}: {payload}");
             }
         }

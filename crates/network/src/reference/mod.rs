@@ -1,6 +1,10 @@
 //! The reference: `GET /openapi.json`, made from the table of operations when the process starts.
 
 mod document;
+mod examples;
+mod glossary;
+mod schemas;
+mod webhooks;
 
 use axum::Router;
 use axum::routing::get;

@@ -21,6 +21,7 @@ use network::ctx::Ctx;
 use network::operation::{Content, Route};
 use network::seed::Credentials;
 use network::{Network, Options};
+use protocol::{EventType, shapes};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -385,8 +386,18 @@ impl Receiver {
         self.script.lock().unwrap().push_back((307, Some(to.to_owned())));
     }
 
-    /// The next delivery.
+    /// The next delivery, which must be as the reference says.
     pub async fn next(&self) -> Received {
+        let delivery = self.next_invented().await;
+        let body = delivery.json();
+        let event = EventType::from(body["metadata"]["event_type"].as_str().unwrap_or_default());
+        let faults = shapes::events::delivery(&event).check(&body);
+        assert!(faults.is_empty(), "a delivery of {event} breaks its declared shape: {faults:?}\n{body}");
+        delivery
+    }
+
+    /// The next delivery, whose payload is a test's invention.
+    pub async fn next_invented(&self) -> Received {
         let mut received = self.received.lock().await;
         let waited = tokio::time::timeout(std::time::Duration::from_secs(20), received.recv()).await;
         waited.expect("a delivery arrives").expect("the receiver runs")

@@ -16,5 +16,6 @@ mod payments_books;
 mod payments_requests;
 mod payments_steps;
 mod payments_transactions;
+mod reference;
 mod routes;
 mod sealed;

@@ -213,7 +213,7 @@ async fn an_event_reaches_each_matching_webhook_of_the_partner_and_of_the_one_ab
         let mut ids_of_recipient = std::collections::BTreeMap::<String, BTreeSet<String>>::new();
         let mut webhooks = BTreeSet::new();
         for _ in 0..5 {
-            let received = receiver.next().await;
+            let received = receiver.next_invented().await;
             let body = received.json();
             let metadata = &body["metadata"];
             let version = metadata["event_version"].as_str().unwrap();
@@ -259,7 +259,7 @@ async fn disputes_go_to_the_versions_of_their_framework() {
             [(EventType::PaymentDisputeInitiated, "v4"), (EventType::PaymentDisputeArbitrationPending, "v2")]
         {
             happen(&end, event, json!({})).await;
-            assert_eq!(receiver.next().await.json()["metadata"]["event_version"], version);
+            assert_eq!(receiver.next_invented().await.json()["metadata"]["event_version"], version);
         }
         assert_eq!(end.delivery_ids().await.len(), 2);
     }
@@ -274,7 +274,7 @@ async fn a_failing_receiver_is_tried_seven_times_on_the_schedule_with_the_same_b
         // 203 and 3xx acknowledge nothing.
         receiver.answer([500, 400, 203, 304, 503, 410, 404]);
         happen(&end, EventType::PaymentTransactionCaptured, json!({"n": 1})).await;
-        let first = receiver.next().await;
+        let first = receiver.next_invented().await;
         let id = end.delivery_ids().await.remove(0);
         let gaps = ["PT10S", "PT2M", "PT15M", "PT3H", "PT6H", "PT12H"];
         for (attempt, gap) in (1..).zip(gaps) {
@@ -284,7 +284,7 @@ async fn a_failing_receiver_is_tried_seven_times_on_the_schedule_with_the_same_b
             let due: protocol::Timestamp = delivery["next_at"].as_str().unwrap().parse().unwrap();
             assert_eq!(due.as_micros() - now, protocol::parse_duration(gap).unwrap(), "attempt {attempt}");
             advance(&end, gap).await;
-            let again = receiver.next().await;
+            let again = receiver.next_invented().await;
             assert_eq!(again.body, first.body, "attempt {attempt}");
             assert_eq!(again.header("klarna-signature"), first.header("klarna-signature"));
             assert!(verified(&again, &key));
@@ -299,7 +299,7 @@ async fn a_failing_receiver_is_tried_seven_times_on_the_schedule_with_the_same_b
 
         let replayed = end.ap(Method::POST, &format!("/testing/deliveries/{id}/replay"), None).await.expect(200);
         assert!(["PENDING", "DELIVERED"].contains(&replayed["state"].as_str().unwrap()));
-        assert_eq!(receiver.next().await.body, first.body);
+        assert_eq!(receiver.next_invented().await.body, first.body);
         let delivered = end.delivery_after(&id, 8).await;
         assert_eq!(delivered["state"], "DELIVERED");
         assert_eq!(delivered["attempt_log"].as_array().unwrap().len(), 8);
@@ -316,7 +316,7 @@ async fn each_acknowledging_status_ends_a_delivery() {
         for status in [200, 201, 202, 204] {
             receiver.answer([status]);
             happen(&end, EventType::PaymentTransactionCaptured, json!({})).await;
-            receiver.next().await;
+            receiver.next_invented().await;
         }
         for id in end.delivery_ids().await {
             assert_eq!(end.delivery_after(&id, 1).await["state"], "DELIVERED");
@@ -332,7 +332,7 @@ async fn a_redirect_is_not_followed_and_nobody_listening_is_a_kept_attempt() {
         end.webhook(&receiver.url(), &["payment.*"], "v2", &key.0).await;
         receiver.redirect(&elsewhere.url());
         happen(&end, EventType::PaymentTransactionCaptured, json!({})).await;
-        receiver.next().await;
+        receiver.next_invented().await;
         let id = end.delivery_ids().await.remove(0);
         let delivery = end.delivery_after(&id, 1).await;
         assert_eq!(
@@ -429,8 +429,8 @@ async fn a_webhook_that_is_switched_off_or_gone_drops_what_is_on_its_way() {
         for id in &ids {
             end.delivery_after(id, 1).await;
         }
-        receiver.next().await;
-        receiver.next().await;
+        receiver.next_invented().await;
+        receiver.next_invented().await;
         end.ap(Method::PATCH, &format!("{WEBHOOKS}/{off}"), Some(&json!({"status": "DISABLED"}))).await.expect(200);
         end.ap(Method::DELETE, &format!("{WEBHOOKS}/{gone}"), None).await.expect(204);
         advance(&end, "PT10S").await;
@@ -461,7 +461,7 @@ async fn a_rotated_key_signs_from_the_next_attempt_on() {
         let webhook = end.webhook(&receiver.url(), &["payment.*"], "v2", &old.0).await;
         receiver.answer([500]);
         happen(&end, EventType::PaymentTransactionCaptured, json!({})).await;
-        let first = receiver.next().await;
+        let first = receiver.next_invented().await;
         assert!(verified(&first, &old));
         let id = end.delivery_ids().await.remove(0);
         end.delivery_after(&id, 1).await;
@@ -469,7 +469,7 @@ async fn a_rotated_key_signs_from_the_next_attempt_on() {
         end.ap(Method::PATCH, &format!("{WEBHOOKS}/{webhook}"), Some(&patch)).await.expect(200);
         end.ap(Method::DELETE, &format!("{KEYS}/{}", old.0), None).await.expect(204);
         advance(&end, "PT10S").await;
-        let second = receiver.next().await;
+        let second = receiver.next_invented().await;
         assert!(verified(&second, &new) && !verified(&second, &old));
         assert_eq!(first.body, second.body);
     }
@@ -530,14 +530,14 @@ async fn deliveries_on_their_way_survive_a_restart() {
         end.webhook(&receiver.url(), &["payment.*"], "v2", &key.0).await;
         receiver.answer([500]);
         happen(&end, EventType::PaymentTransactionCaptured, json!({"n": 1})).await;
-        let first = receiver.next().await;
+        let first = receiver.next_invented().await;
         let id = end.delivery_ids().await.remove(0);
         end.delivery_after(&id, 1).await;
         end.stop().await;
 
         let end = harness::start(&place, Wishes::default()).await;
         advance(&end, "PT10S").await;
-        let second = receiver.next().await;
+        let second = receiver.next_invented().await;
         assert_eq!(second.body, first.body);
         assert!(verified(&second, &key));
         assert_eq!(end.delivery_after(&id, 2).await["state"], "DELIVERED");

@@ -63,6 +63,7 @@ pub type Rule = fn(&Value, &mut Vec<ValidationError>);
 /// A compiled table. See the module.
 #[derive(Debug)]
 pub struct Shape {
+    name: &'static str,
     root: Node,
     rules: Vec<Rule>,
 }
@@ -77,7 +78,19 @@ impl Shape {
         for row in rows {
             root.insert(&row);
         }
-        Self { root, rules: rules.to_vec() }
+        Self { name: "", root, rules: rules.to_vec() }
+    }
+
+    /// The same table under a name, as [`shapes!`](crate::shapes) gives it.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// What the table is called: `create_payment_request`. Empty for one that was made in passing.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Every fault of a body, in the order of the table; none if it is fine.

@@ -44,7 +44,6 @@ impl Kind {
     /// What can stand here, as a JSON Schema.
     pub fn schema(&self) -> Value {
         let text = |min: usize, max: usize| json!({"type": "string", "minLength": min, "maxLength": max});
-        let format = |format: &str| json!({"type": "string", "format": format});
         match self {
             Self::Any => json!({}),
             Self::Text { min, max } | Self::Blob { min, max } => text(*min, *max),
@@ -70,19 +69,36 @@ impl Kind {
             Self::Bool => json!({"type": "boolean"}),
             Self::OneOf(values) => json!({"type": "string", "enum": values}),
             Self::Open => text(1, 255),
-            Self::Currency => json!({"type": "string", "pattern": "^[A-Za-z]{3}$", "description": "ISO 4217"}),
-            Self::Country => json!({"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "ISO 3166-1 alpha-2"}),
-            Self::Timestamp => format("date-time"),
-            Self::Moment => json!({"type": "string", "description": self.wanted()}),
-            Self::Date => format("date"),
+            Self::Currency => {
+                json!({"type": "string", "pattern": "^[A-Za-z]{3}$", "description": "ISO 4217", "examples": ["EUR"]})
+            }
+            Self::Country => {
+                json!({"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "ISO 3166-1 alpha-2", "examples": ["DE"]})
+            }
+            Self::Timestamp => {
+                json!({"type": "string", "format": "date-time", "examples": ["2026-03-02T10:00:00Z"]})
+            }
+            Self::Moment => {
+                json!({"type": "string", "description": self.wanted(), "examples": ["2026-03-02T10:00:00Z"]})
+            }
+            Self::Date => json!({"type": "string", "format": "date", "examples": ["2026-03-02"]}),
             Self::Duration { wanted, .. } => json!({"type": "string", "format": "duration", "description": wanted}),
             Self::Url { .. } | Self::AppUrl | Self::WebhookUrl => {
-                json!({"type": "string", "format": "uri", "maxLength": 2048, "description": self.wanted()})
+                json!({"type": "string", "format": "uri", "maxLength": 2048, "description": self.wanted(),
+                    "examples": ["https://shop.example/"]})
             }
-            Self::Email => json!({"type": "string", "format": "email", "maxLength": 255}),
-            Self::Phone => text(1, 99),
-            Self::Locale => json!({"type": "string", "pattern": "^[A-Za-z]{2,3}-[A-Za-z]{2}$"}),
-            Self::Ip => json!({"type": "string", "description": "IPv4 or IPv6"}),
+            Self::Email => {
+                json!({"type": "string", "format": "email", "maxLength": 255, "examples": ["ada@shop.example"]})
+            }
+            Self::Phone => {
+                let mut schema = text(1, 99);
+                schema["examples"] = json!(["+46700000000"]);
+                schema
+            }
+            Self::Locale => {
+                json!({"type": "string", "pattern": "^[A-Za-z]{2,3}-[A-Za-z]{2}$", "examples": ["en-GB"]})
+            }
+            Self::Ip => json!({"type": "string", "description": "IPv4 or IPv6", "examples": ["203.0.113.7"]}),
             Self::Id(_) => json!({"type": "string", "minLength": 1, "description": self.wanted()}),
             Self::Object => json!({"type": "object"}),
             Self::Array { min, max } => json!({"type": "array", "minItems": min, "maxItems": max}),

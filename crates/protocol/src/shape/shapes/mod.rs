@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod credentials;
 pub mod disputes;
+pub mod events;
 pub mod notifications;
 pub mod payments;
 pub mod portal;
@@ -41,7 +42,7 @@ macro_rules! shapes {
         $(#[$doc])*
         pub fn $name() -> &'static $crate::shape::Shape {
             static SHAPE: std::sync::LazyLock<$crate::shape::Shape> =
-                std::sync::LazyLock::new(|| $crate::shape::Shape::new($rows, $rules));
+                std::sync::LazyLock::new(|| $crate::shape::Shape::new($rows, $rules).named(stringify!($name)));
             &SHAPE
         }
     )* };
