@@ -36,4 +36,14 @@ kit::sealed_columns! {
         table: "calls", column: "detail", key: ["acquiring_partner_id", "call_id"],
         id: Id::Second, form: Form::Bytes,
     }
+    /// What was written about a dispute: it tells of customers.
+    pub(crate) DISPUTE_FILE {
+        table: "disputes", column: "file", key: ["account_id", "dispute_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// Files of disputes.
+    pub(crate) DISPUTE_ATTACHMENT {
+        table: "dispute_attachments", column: "content", key: ["account_id", "attachment_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
 }

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::ctx::Ctx;
-use crate::operation::{self, Route};
+use crate::operation::{self, Content, Route};
 use crate::{
     MIGRATIONS, accounts, console, credentials, disputes, journey, notifications, payments, portal, presentation,
     programs, reference, sealed, seed, settlements, tokens,
@@ -109,7 +109,7 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
         ("Settlements", settlements::routes()),
     ];
     if config.testing {
-        sections.push(("Test controls", console::routes()));
+        sections.push(("Test controls", console::routes().into_iter().chain(disputes::testing_routes()).collect()));
     }
     sections
 }
@@ -117,6 +117,12 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
 /// Every operation of this end.
 pub fn routes(config: &Config) -> Vec<Route> {
     sections(config).into_iter().flat_map(|(_, routes)| routes).collect()
+}
+
+/// Where files are uploaded: bodies are larger there.
+fn uploads(config: &Config) -> impl Iterator<Item = String> {
+    let takes_files = |route: &Route| matches!(route.doc.takes, Some((Content::Other("multipart/form-data"), _)));
+    routes(config).into_iter().filter(takes_files).flat_map(|route| route.templates)
 }
 
 /// The router over a context, without its stack.
@@ -155,6 +161,7 @@ impl Network {
         let now = clock.now();
         db.write(move |tx| Box::pin(payments::jobs::start(tx, now))).await?;
         db.write(move |tx| Box::pin(credentials::start(tx, now))).await?;
+        db.write(move |tx| Box::pin(disputes::jobs::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
@@ -169,11 +176,15 @@ impl Network {
         let worker = notifications::register(worker, &ctx, client);
         let worker = payments::jobs::register(worker, &ctx);
         let worker = credentials::register(worker, &ctx);
-        let stack_config = StackConfig {
+        let worker = disputes::jobs::register(worker, &ctx);
+        let mut stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()
         };
         console::begin(&ctx).await?;
+        for template in uploads(&ctx.config) {
+            stack_config = stack_config.body_limit_for(template, disputes::UPLOAD_BYTES_MAX);
+        }
         let router = stack(router(&ctx), stack_config);
         let router = console::calls::observe(router, &ctx, &routes(&ctx.config));
         Ok(Self { server, router, worker, ctx, credentials })

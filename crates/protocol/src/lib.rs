@@ -7,6 +7,7 @@
 //! - [`krn`]: identifiers, one type per kind of resource
 //! - [`money`], [`market`], [`time`]: amounts, customer markets, times and durations
 //! - [`payments`]: payment requests, authorization, transactions, supplementary purchase data
+//! - [`dispute`]: the words of disputes
 //! - [`event`], [`webhook`]: the event catalogue, subscriptions, the delivery and its signature
 //! - [`error`], [`header`]: the error object with its codes; header names, integration metadata
 //! - [`shape`]: tables of what a body must look like, checked so that every fault is named; ready ones in [`shape::shapes`]
@@ -16,6 +17,7 @@
 pub mod open_enum;
 pub(crate) mod wire;
 
+pub mod dispute;
 pub mod error;
 pub mod event;
 pub mod header;
@@ -28,6 +30,7 @@ pub mod shape;
 pub mod time;
 pub mod webhook;
 
+pub use dispute::{DisputeOutcome, DisputeReason};
 pub use error::{ErrorCode, ErrorObject, ErrorType, ValidationError};
 pub use event::{DisputeFramework, EventPattern, EventType, EventVersion};
 pub use header::{IntegrationMetadata, PartnerCorrelationId};

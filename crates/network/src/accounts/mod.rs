@@ -140,6 +140,14 @@ pub async fn name(tx: &mut Tx, account: &PartnerAccountId) -> Result<Option<Stri
     store::name(tx, account.as_str()).await
 }
 
+/// The Acquiring Partner above an account; `None` for one that stands above itself or does not exist.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn acquiring_partner(tx: &mut Tx, account: &PartnerAccountId) -> Result<Option<String>, DbError> {
+    store::acquiring_partner_of(tx, account.as_str()).await
+}
+
 impl PaymentAccountRow {
     /// The same check as [`require_enabled_product`], on what [`resolve_payment_account`] has read anyway.
     ///

@@ -14,7 +14,8 @@ use kit::deliveries::{self, NewDelivery};
 use kit::http::ApiError;
 use kit::random::Random;
 use protocol::{
-    Envelope, EventPattern, EventType, EventVersion, Metadata, PartnerAccountId, PaymentProductId, Timestamp, WebhookId,
+    DisputeFramework, Envelope, EventPattern, EventType, EventVersion, Metadata, PartnerAccountId, PaymentProductId,
+    Timestamp, WebhookId,
 };
 use serde_json::Value;
 
@@ -48,6 +49,29 @@ pub struct NewEvent<'a> {
 /// # Errors
 /// [`kit::db::DbError`].
 pub async fn emit(tx: &mut Tx, ctx: &Ctx, event: &NewEvent<'_>) -> Result<(), ApiError> {
+    deliver(tx, ctx, event, None).await
+}
+
+/// [`emit`] for an event of a dispute: the framework that it follows decides which versions are told (RULINGS 1.7), because an event
+/// that both frameworks have does not say which one it is of.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn emit_of_dispute(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    event: &NewEvent<'_>,
+    framework: &DisputeFramework,
+) -> Result<(), ApiError> {
+    deliver(tx, ctx, event, Some(framework)).await
+}
+
+async fn deliver(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    event: &NewEvent<'_>,
+    framework: Option<&DisputeFramework>,
+) -> Result<(), ApiError> {
     let subscriptions = store::subscriptions(tx, event.subject.as_str()).await?;
     let now = ctx.clock.now();
     let mut recipients: Vec<&str> = vec![event.subject.as_str()];
@@ -59,7 +83,9 @@ pub async fn emit(tx: &mut Tx, ctx: &Ctx, event: &NewEvent<'_>) -> Result<(), Ap
     for subscription in &subscriptions {
         let Some(webhook) = subscription.webhook() else { continue };
         let version = EventVersion::from(webhook.event_version);
-        if !matches_any(webhook.event_types, &event.event_type) || !event.event_type.is_delivered_to(&version, None) {
+        if !matches_any(webhook.event_types, &event.event_type)
+            || !event.event_type.is_delivered_to(&version, framework)
+        {
             continue;
         }
         let Some(row) = rows.iter().find(|row| row.recipient_account_id == webhook.account_id) else { continue };

@@ -10,6 +10,7 @@ use super::store::{self, CaptureRow};
 use super::stored::{StoredTransaction, locked};
 use super::transaction::{Capture, CaptureCommand};
 use crate::ctx::Ctx;
+use crate::disputes;
 use crate::operation::conflict;
 
 /// Captures; the body has passed its shape. Returns the capture.
@@ -32,10 +33,17 @@ pub(super) async fn capture(
     let data = data(body, "supplementary_capture_data", sent.1);
     let row = stored.insert_capture(tx, &capture, data, passthrough(body), "payment_capture_reference").await?;
     stored.settle(tx, ctx, Some(correlation_id), core, &happened).await?;
+    stored.foresee_dispute(tx, ctx, &row).await?;
     serde_json::to_string(&stored.wire_capture(&row)?).map_err(ApiError::internal)
 }
 
 impl StoredTransaction {
+    /// A test customer may dispute every capture.
+    pub(super) async fn foresee_dispute(&self, tx: &mut Tx, ctx: &Ctx, row: &CaptureRow) -> Result<(), ApiError> {
+        let capture = self.capture_id(row.number);
+        disputes::foresee(tx, ctx, &self.account, &capture, self.row.purchase_data.as_deref()).await
+    }
+
     pub(super) async fn insert_capture(
         &self,
         tx: &mut Tx,

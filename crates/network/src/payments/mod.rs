@@ -2,7 +2,7 @@
 //!
 //! Decisions are pure: [`payment_request`], [`transaction`], [`verdict`]. Around them stand the use cases, one transaction
 //! each, and the operations over them. Other rooms use: [`customer_step`] and [`return_location`] (the journey),
-//! [`charge_back`] (disputes), [`fund`] and [`list`] (the console), [`jobs`] (assembly).
+//! [`disputable`] and [`charge_back_at_most`] (disputes), [`fund`] and [`list`] (the console), [`jobs`] (assembly).
 
 mod api;
 mod approval;
@@ -10,6 +10,7 @@ mod authorization;
 mod bodies;
 mod captures;
 mod customer_step;
+mod disputed;
 pub mod jobs;
 pub mod payment_request;
 mod refunds;
@@ -26,6 +27,7 @@ pub mod verdict;
 pub use api::routes;
 pub use approval::Identity;
 pub use customer_step::{CustomerStep, JourneyRequest, customer_step};
+pub use disputed::{Disputable, charge_back_at_most, count_dispute, disputable};
 pub use refunds::charge_back;
 pub use return_url::return_location;
 pub use transactions::{ListedRow, fund, list};

@@ -47,7 +47,7 @@ pub(super) async fn refund(
     serde_json::to_string(&stored.wire_refund(&row)?).map_err(ApiError::internal)
 }
 
-fn decided_capture(row: &CaptureRow) -> Capture {
+pub(super) fn decided_capture(row: &CaptureRow) -> Capture {
     Capture {
         number: row.number,
         reference: row.reference.clone(),

@@ -74,7 +74,7 @@ impl StoredTransaction {
         Value::Object(payload)
     }
 
-    fn capture_id(&self, number: i64) -> PaymentCaptureId {
+    pub(super) fn capture_id(&self, number: i64) -> PaymentCaptureId {
         PaymentCaptureId::new(&self.core.id, small(number))
     }
 

@@ -163,6 +163,7 @@ row! {
         pub(crate) chargebacks: i64,
         pub(crate) voids: i64,
         pub(crate) actions: i64,
+        pub(crate) open_disputes: i64,
         pub(crate) purchase_reference: Option<String>,
         pub(crate) purchase_data: Option<String>,
         pub(crate) passthrough: Option<String>,
@@ -218,7 +219,7 @@ pub(crate) async fn transaction(tx: &mut Tx, account: &str, id: &str) -> Result<
     let sql = "select account_id, transaction_id, version, reference, request_id, payment_account_id,
             payment_account_reference, product_id, state, currency, amount, captured, refunded, charged_back, voided,
             settlement_currency, funding, persona, created_at, updated_at, expires_at, due_at, extension_days, captures,
-            refunds, chargebacks, voids, actions, purchase_reference, purchase_data, passthrough
+            refunds, chargebacks, voids, actions, open_disputes, purchase_reference, purchase_data, passthrough
         from payment_transactions where account_id = $1 and transaction_id = $2";
     tx.fetch_optional(sql, params![account, id]).await
 }
@@ -229,7 +230,7 @@ pub(crate) async fn lock_transaction(tx: &mut Tx, account: &str, id: &str) -> Re
         returning account_id, transaction_id, version, reference, request_id, payment_account_id,
             payment_account_reference, product_id, state, currency, amount, captured, refunded, charged_back, voided,
             settlement_currency, funding, persona, created_at, updated_at, expires_at, due_at, extension_days, captures,
-            refunds, chargebacks, voids, actions, purchase_reference, purchase_data, passthrough";
+            refunds, chargebacks, voids, actions, open_disputes, purchase_reference, purchase_data, passthrough";
     tx.fetch_optional(sql, params![account, id]).await
 }
 
@@ -238,7 +239,7 @@ pub(crate) async fn save_transaction(tx: &mut Tx, row: &TransactionRow) -> Resul
     let sql =
         "update payment_transactions set state = $4, amount = $5, captured = $6, refunded = $7, charged_back = $8,
             voided = $9, funding = $10, updated_at = $11, expires_at = $12, due_at = $13, extension_days = $14,
-            captures = $15, refunds = $16, chargebacks = $17, voids = $18, actions = $19
+            captures = $15, refunds = $16, chargebacks = $17, voids = $18, actions = $19, open_disputes = $20
         where account_id = $1 and transaction_id = $2 and version = $3";
     let values = params![
         &row.account_id,
@@ -259,7 +260,8 @@ pub(crate) async fn save_transaction(tx: &mut Tx, row: &TransactionRow) -> Resul
         row.refunds,
         row.chargebacks,
         row.voids,
-        row.actions
+        row.actions,
+        row.open_disputes
     ];
     changed_one(tx.execute(sql, values).await?)
 }

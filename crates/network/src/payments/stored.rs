@@ -54,6 +54,7 @@ impl StoredTransaction {
                 voids: row.voids,
                 actions: row.actions,
             },
+            open_disputes: row.open_disputes,
         };
         Ok(Self { account: PartnerAccountId::opaque(&row.account_id).map_err(ApiError::internal)?, core, row })
     }
@@ -71,6 +72,7 @@ impl StoredTransaction {
         let Counts { captures, refunds, chargebacks, voids, actions } = core.counts;
         (row.captures, row.refunds, row.chargebacks, row.voids, row.actions) =
             (captures, refunds, chargebacks, voids, actions);
+        row.open_disputes = core.open_disputes;
         self.core = core;
     }
 

@@ -87,6 +87,8 @@ pub struct PaymentTransaction {
     /// Days added by re-authorizations so far.
     pub extension_days: i64,
     pub counts: Counts,
+    /// While there are any, time does not close it (RULINGS §2).
+    pub open_disputes: i64,
 }
 
 /// One capture.
@@ -240,6 +242,7 @@ impl PaymentTransaction {
             expires_at: now.saturating_add(AUTHORIZATION_US),
             extension_days: 0,
             counts: Counts::default(),
+            open_disputes: 0,
         };
         let mut happened = vec![transaction.happened(State::Authorized.event_type(), now, Detail::State)];
         let Some(command) = capture else { return (transaction, None, happened) };
@@ -289,6 +292,7 @@ impl PaymentTransaction {
                 Some((self.expires_at.saturating_add(RENEWAL_US), Event::RenewalLapsedCaptured))
             }
             State::Expired => Some((self.expires_at.saturating_add(RENEWAL_US), Event::RenewalLapsedUncaptured)),
+            State::Completed if self.open_disputes > 0 => None,
             State::Completed => Some((self.updated_at.saturating_add(COMPLETED_LIFE_US), Event::LifeOver)),
             State::Closed => None,
         };
@@ -399,6 +403,13 @@ impl PaymentTransaction {
         happened.push(this.happened(EventType::PaymentTransactionChargeback, now, detail));
         happened.extend(this.move_on(Event::ChargedBack, now)?);
         Ok((this, chargeback, happened))
+    }
+
+    /// A dispute was opened, or one of them was closed.
+    pub fn disputed(&self, opened: bool, now: i64) -> (Self, Vec<Happened>) {
+        let (mut this, happened) = self.at(now);
+        this.open_disputes = (this.open_disputes + if opened { 1 } else { -1 }).max(0);
+        (this, happened)
     }
 
     /// Lets go of everything that is not captured.

@@ -80,6 +80,7 @@ pub(super) async fn insert(
         chargebacks,
         voids,
         actions,
+        open_disputes: core.open_disputes,
         purchase_reference: purchase_reference.and_then(Value::as_str).map(str::to_owned),
         purchase_data: description.purchase_data.map(ToString::to_string),
         passthrough: description.passthrough,
@@ -91,7 +92,9 @@ pub(super) async fn insert(
     let mut parts = Parts::default();
     if let Some(capture) = capture {
         let parameter = "request_payment_transaction.payment_capture_reference";
-        parts.captures.push(stored.insert_capture(tx, &capture, None, None, parameter).await?);
+        let row = stored.insert_capture(tx, &capture, None, None, parameter).await?;
+        stored.foresee_dispute(tx, ctx, &row).await?;
+        parts.captures.push(row);
     }
     stored.tell(tx, ctx, Some(correlation_id), &happened).await?;
     stored.json(&parts)

@@ -15,7 +15,7 @@ use crate::harness::{self, End, Wishes, ends, places};
 const KEYS: &str = "/v2/notification/signing-keys";
 
 /// Another Acquiring Partner; returns its API key.
-async fn foreign_key(end: &End) -> String {
+pub async fn foreign_key(end: &End) -> String {
     let ctx = end.ctx.clone();
     end.ctx
         .db

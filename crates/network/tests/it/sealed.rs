@@ -7,6 +7,7 @@ use kit::jobs::JobCount;
 use kit::secret_box::{Keyring, SecretBox};
 use network::sealed::SEALED;
 
+use crate::disputes_steps as disputes;
 use crate::harness::{self, Wishes, places};
 
 const NEXT: &str = "next:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -22,6 +23,9 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         let first = harness::start(&place, Wishes::default()).await;
         let made = first.ap_once("once", Method::POST, path, None).await.expect(201);
         let credentials = serde_json::to_value(&first.credentials.partner).unwrap();
+        // Whatever else is sealed.
+        let dispute = disputes::id(&disputes::dispute(&first, "FRAMEWORK_2026", "INCORRECT_AMOUNT").await);
+        let file = disputes::file(&first, &dispute).await;
         first.stop().await;
 
         let old = format!("test:{}=", "A".repeat(43));
@@ -50,6 +54,8 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         let again = third.ap_once("once", Method::POST, path, None).await.expect(201);
         assert_eq!(again, made, "the first answer, secret and all");
         assert_eq!(serde_json::to_value(&third.credentials.partner).unwrap(), credentials);
+        let download = disputes::get(&third, &format!("/{dispute}/attachments/{file}/download")).await;
+        assert_eq!(download.text.as_bytes(), disputes::PDF);
         third.stop().await;
     }
 }

@@ -8,6 +8,7 @@
 //! [`Contract::body`] makes a body of all fields, with a sensible value for each by its name; a test says what it wants otherwise.
 
 mod credentials;
+mod disputes;
 mod notifications;
 mod values;
 
@@ -218,7 +219,7 @@ macro_rules! contracts {
 
 /// Every operation that has a test.
 fn held() -> impl Iterator<Item = &'static str> {
-    let files = [credentials::HELD, notifications::HELD];
+    let files = [credentials::HELD, disputes::HELD, notifications::HELD];
     files.into_iter().flatten().copied()
 }
 
