@@ -18,7 +18,7 @@ use super::rendering::View;
 use super::{cases, opening};
 use crate::ctx::Ctx;
 use crate::operation::{Call, Category, Content, Doc, OnBehalf, Reply, Route, Source, Who, check, or_empty};
-use crate::paging::Wanted;
+use crate::paging::{Wanted, many};
 
 /// The newest paths, which show every dispute as one of 2026.
 const NEWEST: &str = "/v4/payment/disputes";
@@ -158,6 +158,22 @@ impl FromRequestParts<Ctx> for Seen {
     }
 }
 
+/// `payment_product_instance_id`, which may be sent with every operation on a dispute: one of another payment product is absent.
+struct OfProduct;
+
+impl FromRequestParts<Ctx> for OfProduct {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
+        let product = many(parts.uri.query().unwrap_or_default(), "payment_product_instance_id").pop();
+        let Some(product) = product else { return Ok(Self) };
+        let on = OnBehalf::from_request_parts(parts, ctx).await?;
+        let path: Path<DisputePath> = Path::from_request_parts(parts, ctx).await.map_err(ApiError::internal)?;
+        cases::require_product(ctx, &on.account, &path.payment_dispute_id, &product).await?;
+        Ok(Self)
+    }
+}
+
 async fn list(
     State(ctx): State<Ctx>,
     Asked(filter): Asked,
@@ -170,13 +186,19 @@ async fn list(
 async fn read(
     State(ctx): State<Ctx>,
     on: OnBehalf,
+    _: OfProduct,
     Path(path): Path<DisputePath>,
     Seen(view): Seen,
 ) -> Result<Reply, ApiError> {
     Ok(Reply::json(StatusCode::OK, &cases::read(&ctx, &on.account, &path.payment_dispute_id, view).await?))
 }
 
-async fn accept_loss(call: Call, Path(path): Path<DisputePath>, body: OptionalJsonBody) -> Result<Response, ApiError> {
+async fn accept_loss(
+    call: Call,
+    _: OfProduct,
+    Path(path): Path<DisputePath>,
+    body: OptionalJsonBody,
+) -> Result<Response, ApiError> {
     call.once(&or_empty(body), false, move |tx, ctx, on, _| {
         let id = path.payment_dispute_id.clone();
         Box::pin(async move { cases::accept_loss(tx, &ctx, (&on.account, &on.correlation_id), &id).await })
@@ -184,7 +206,13 @@ async fn accept_loss(call: Call, Path(path): Path<DisputePath>, body: OptionalJs
     .await
 }
 
-async fn respond(call: Call, Path(path): Path<DisputePath>, seen: Seen, body: JsonBody) -> Result<Response, ApiError> {
+async fn respond(
+    call: Call,
+    _: OfProduct,
+    Path(path): Path<DisputePath>,
+    seen: Seen,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     check(shapes::respond(), &body.value)?;
     answer(call, path.payment_dispute_id, seen, Framework::Of2020, &body.value).await
 }
@@ -233,6 +261,7 @@ async fn appeal(
 
 async fn upload(
     call: Call,
+    _: OfProduct,
     Path(path): Path<DisputePath>,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, ApiError> {
@@ -257,6 +286,7 @@ pub(super) async fn store(
 async fn download(
     State(ctx): State<Ctx>,
     on: OnBehalf,
+    _: OfProduct,
     Path(path): Path<AttachmentPath>,
 ) -> Result<Response, ApiError> {
     attachments::download(&ctx, &on.account, &path.payment_dispute_id, &path.payment_dispute_attachment_id).await

@@ -10,7 +10,7 @@ use super::case::{Event, Finding, Framework};
 use super::file::{self, Exception, Statement};
 use super::rendering::{self, View};
 use super::store::{self, Filter};
-use super::stored::StoredDispute;
+use super::stored::{StoredDispute, absent};
 use crate::ctx::Ctx;
 use crate::operation::{Reply, invalid};
 use crate::paging::{self, Page, Wanted};
@@ -38,6 +38,18 @@ pub(super) async fn read(ctx: &Ctx, account: &PartnerAccountId, id: &str, view: 
             Ok(rendering::dispute(&stored, &view))
         }
     }
+}
+
+/// Refuses a dispute that is not of the payment product, as if there were none.
+pub(super) async fn require_product(
+    ctx: &Ctx,
+    account: &PartnerAccountId,
+    id: &str,
+    product: &str,
+) -> Result<(), ApiError> {
+    let (account, id) = (account.clone(), id.to_owned());
+    let row = ctx.db.read(move |tx| Box::pin(async move { store::dispute(tx, account.as_str(), &id).await })).await?;
+    if row.is_some_and(|row| row.product_id == product) { Ok(()) } else { Err(absent()) }
 }
 
 /// Lets happen what is due.

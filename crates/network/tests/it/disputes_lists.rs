@@ -97,6 +97,29 @@ async fn every_filter_and_order_works_in_every_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_of_another_product_is_absent() {
+    for end in ends().await {
+        let opened = dispute(&end, OLD, "PRODUCTS_FAULTY").await;
+        let (id, product) = (id(&opened), opened["product_id"].as_str().unwrap().to_owned());
+        let other = "?payment_product_instance_id=krn:partner:product:payment:other";
+        for tail in ["", "/attachments/x/download"] {
+            get(&end, &format!("/{id}{tail}{other}")).await.refused(404, "RESOURCE_NOT_FOUND");
+        }
+        let answer = json!({"additional_information": "x"});
+        for tail in ["accept-loss", "respond"] {
+            post(&end, &format!("/{id}/{tail}{other}"), &answer).await.refused(404, "RESOURCE_NOT_FOUND");
+        }
+        let parts = [("file", Some("a.pdf"), PDF)];
+        let path = at(&end, &format!("/{id}/attachments"));
+        end.upload(&format!("{path}{other}"), &parts).await.refused(404, "RESOURCE_NOT_FOUND");
+        let own = format!("?payment_product_instance_id={product}");
+        end.upload(&format!("{path}{own}"), &parts).await.expect(201);
+        assert_eq!(get(&end, &format!("/{id}{own}")).await.expect(200)["payment_dispute_id"], json!(id));
+        post(&end, &format!("/{id}/accept-loss{own}"), &json!({})).await.expect(202);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_follow_each_other_in_both_directions_and_every_order() {
     for end in ends().await {
         let all = five(&end).await;
