@@ -62,6 +62,8 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0021_payments", include_str!("../migrations/0021_payments.sql")),
             ("0040_journeys", include_str!("../migrations/0040_journeys.sql")),
             ("0110_credentials_managed", include_str!("../migrations/0110_credentials_managed.sql")),
+            ("0120_program_plans", include_str!("../migrations/0120_program_plans.sql")),
+            ("0121_program_enablements", include_str!("../migrations/0121_program_enablements.sql")),
             ("0160_disputes", include_str!("../migrations/0160_disputes.sql")),
             ("0161_open_disputes", include_str!("../migrations/0161_open_disputes.sql")),
             ("0180_calls", include_str!("../migrations/0180_calls.sql")),

@@ -109,7 +109,8 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
         ("Settlements", settlements::routes()),
     ];
     if config.testing {
-        sections.push(("Test controls", console::routes().into_iter().chain(disputes::testing_routes()).collect()));
+        let rooms = [console::routes(), programs::testing_routes(), disputes::testing_routes()];
+        sections.push(("Test controls", rooms.into_iter().flatten().collect()));
     }
     sections
 }

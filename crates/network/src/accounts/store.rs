@@ -85,17 +85,6 @@ pub(crate) async fn insert_acquiring_account(
     tx.execute(sql, params![account_id, payment_acquiring_account_id, reference, now]).await.map(drop)
 }
 
-pub(crate) async fn insert_payment_profile(
-    tx: &mut Tx,
-    account_id: &str,
-    payment_profile_id: &str,
-    name: &str,
-    now: i64,
-) -> Result<(), DbError> {
-    let sql = "insert into payment_profiles (account_id, payment_profile_id, name, created_at) values ($1, $2, $3, $4)";
-    tx.execute(sql, params![account_id, payment_profile_id, name, now]).await.map(drop)
-}
-
 pub(crate) async fn insert_payment_product(
     tx: &mut Tx,
     account_id: &str,

@@ -7,6 +7,7 @@
 mod call;
 mod category;
 mod once;
+mod query;
 mod route;
 
 use axum::Router;
@@ -36,6 +37,7 @@ pub use call::{Call, check, or_empty};
 pub use category::Category;
 pub(crate) use once::InFlight;
 pub use once::once;
+pub use query::Query;
 pub use route::{Content, Doc, Param, Route, ShapeOf, Source, Who};
 
 /// The path parameter that names the account acted for.

@@ -142,6 +142,13 @@ impl Doc {
         self
     }
 
+    /// Has these query parameters, which the handler checks with [`super::Query::read`].
+    #[must_use]
+    pub fn queries(mut self, params: Vec<Param>) -> Self {
+        self.query.extend(params);
+        self
+    }
+
     /// Has the parameters of a list in pages (fact sheet 01 §8.3).
     #[must_use]
     pub fn paged(self) -> Self {

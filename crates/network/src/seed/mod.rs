@@ -22,7 +22,7 @@ use crate::accounts::{self, PaymentAccountRow, store as rows};
 use crate::credentials::{create_api_key, create_client_identifier};
 use crate::ctx::Ctx;
 use crate::sealed::SEED_SECRET;
-use crate::tokens;
+use crate::{programs, tokens};
 
 /// The one row of `seed_secrets`.
 const SECRET_NAME: &str = "credentials";
@@ -242,7 +242,7 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
     accounts::open(tx, partner, Some(above), "partner-1", "Tallow & Tern", now).await?;
     let acquiring_account = ids.acquiring_account.as_str();
     rows::insert_acquiring_account(tx, above.as_str(), acquiring_account, "acquiring-1", now).await?;
-    rows::insert_payment_profile(tx, above.as_str(), ids.profile.as_str(), "Standard", now).await?;
+    programs::open_profiles(tx, above, &ids.profile, now).await?;
     rows::insert_payment_product(tx, partner.as_str(), ids.product.as_str(), ids.profile.as_str(), now).await?;
     for (id, reference, guaranteed) in
         [(&ids.guaranteed, "pa-guaranteed", true), (&ids.non_guaranteed, "pa-non-guaranteed", false)]

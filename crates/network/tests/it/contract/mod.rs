@@ -10,6 +10,7 @@
 mod credentials;
 mod disputes;
 mod notifications;
+mod programs;
 mod values;
 
 use std::collections::BTreeSet;
@@ -219,7 +220,7 @@ macro_rules! contracts {
 
 /// Every operation that has a test.
 fn held() -> impl Iterator<Item = &'static str> {
-    let files = [credentials::HELD, disputes::HELD, notifications::HELD];
+    let files = [credentials::HELD, disputes::HELD, notifications::HELD, programs::HELD];
     files.into_iter().flatten().copied()
 }
 
