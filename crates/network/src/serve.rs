@@ -135,6 +135,7 @@ pub fn router(ctx: &Ctx) -> Router {
     });
     operation::router(ctx, routes(&ctx.config))
         .merge(journey::routes().with_state(ctx.clone()))
+        .merge(presentation::public_routes().with_state(ctx.clone()))
         .merge(reference::routes(ctx))
         .merge(health::routes(readiness))
 }

@@ -40,3 +40,4 @@ mod visit;
 mod words;
 
 pub use api::routes;
+pub(crate) use words::fill;

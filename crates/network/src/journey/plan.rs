@@ -2,6 +2,8 @@
 
 use protocol::{Market, Money};
 
+use crate::programs::catalogue::{CustomerMarket, Enablement, Terms};
+
 /// One way to pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -40,20 +42,22 @@ impl Plan {
         [Self::PayNow, Self::PayLater, Self::ThreeParts, Self::FourParts].into_iter().find(|plan| plan.code() == code)
     }
 
-    /// What customers of a market are offered for an amount, the plainest first.
+    /// What customers of a market are offered for an amount, the plainest first: what the catalogue always has on there.
     ///
-    /// Ours: which market splits into three and which into four, and that parts begin at ten whole units of the currency.
+    /// Ours: whoever got this far can pay at once, also beyond the limits.
     pub fn offered(market: &Market, amount: Money) -> Vec<Self> {
         let mut plans = vec![Self::PayNow];
-        if !matches!(market.country, "US" | "CA" | "MX") {
-            plans.push(Self::PayLater);
-        }
-        let splittable = 10 * 10_i64.pow(u32::from(amount.currency.exponent()));
-        if amount.minor >= splittable {
-            plans.push(match market.country {
-                "US" | "CA" | "AU" | "NZ" | "MX" => Self::FourParts,
-                _ => Self::ThreeParts,
-            });
+        let offers = CustomerMarket::by_country(market.country).into_iter();
+        for (program, limits) in offers.flat_map(|market| market.in_currency(amount.currency)) {
+            let plan = match program.terms {
+                Terms::Later { days: 30 } => Self::PayLater,
+                Terms::Parts { count: 3, .. } => Self::ThreeParts,
+                Terms::Parts { count: 4, .. } => Self::FourParts,
+                Terms::Now | Terms::Later { .. } | Terms::Parts { .. } | Terms::Financing { .. } => continue,
+            };
+            if program.enablement == Enablement::Preset && limits.allow(Some(amount.minor)) {
+                plans.push(plan);
+            }
         }
         plans
     }

@@ -32,7 +32,7 @@ impl Param {
 
     /// Where it stands in the checked object: `acquiring_config[payment_account_id]` is `acquiring_config.payment_account_id`.
     fn path(&self) -> Vec<&'static str> {
-        self.name.split('[').map(|part| part.trim_end_matches(']')).collect()
+        self.name.split('[').map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty()).collect()
     }
 }
 
@@ -54,7 +54,10 @@ impl Query {
             let path = param.path();
             let mut row = path.join(".");
             if param.many {
-                let values: Value = many(raw, param.name).into_iter().map(|value| typed(&param.kind, value)).collect();
+                let values: Value = many(raw, param.name.trim_end_matches("[]"))
+                    .into_iter()
+                    .map(|value| typed(&param.kind, value))
+                    .collect();
                 put(&mut object, &path, values);
                 row.push_str("[]");
             } else {
@@ -118,7 +121,7 @@ mod tests {
         let params = [
             Param::new("amount", Kind::Int { min: 1, max: 100 }),
             Param::new("currency", Kind::Currency).required(),
-            Param::new("intents", WORDS).many(),
+            Param::new("intents[]", WORDS).many(),
             Param::new("acquiring_config[payment_account_reference]", Kind::Text { min: 1, max: 5 }),
         ];
         Query::read(Some(query), &params)

@@ -6,7 +6,8 @@
 //! [`find_customer_token`], [`issue_customer_token`], [`seed_customer_token`].
 
 mod api;
-pub mod session_token;
+pub mod recognition;
+mod session_token;
 mod store;
 
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use api::routes;
+pub use recognition::{Acquaintance, Brought, Recognition, recognise};
 pub use session_token::{Claims, Signer, Standing, TokenError};
 
 use crate::ctx::Ctx;

@@ -21,6 +21,7 @@ mod payments_books;
 mod payments_requests;
 mod payments_steps;
 mod payments_transactions;
+mod presentation;
 mod programs;
 mod reference;
 mod routes;

@@ -10,6 +10,7 @@
 mod credentials;
 mod disputes;
 mod notifications;
+mod presentation;
 mod programs;
 mod values;
 
@@ -220,7 +221,7 @@ macro_rules! contracts {
 
 /// Every operation that has a test.
 fn held() -> impl Iterator<Item = &'static str> {
-    let files = [credentials::HELD, disputes::HELD, notifications::HELD, programs::HELD];
+    let files = [credentials::HELD, disputes::HELD, notifications::HELD, presentation::HELD, programs::HELD];
     files.into_iter().flatten().copied()
 }
 

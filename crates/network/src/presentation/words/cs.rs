@@ -1,0 +1,37 @@
+//! Czech.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "cs",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Zaplaťte dnes celou částku",
+    now_later: "Zaplaťte hned nebo později",
+    now_parts: "Zaplaťte hned nebo po částech",
+    now_later_parts: "Zaplaťte hned, později nebo po částech",
+    with_financing: "Zaplaťte hned, později nebo měsíčně",
+    today: "Zaplaťte dnes {amount}.",
+    later: "Zaplaťte {amount} za {days} dní.",
+    parts: "Zaplaťte ve {count} částech bez úroku: {parts}.",
+    financing: "{amount} měsíčně po dobu {months} měsíců s úrokem {interest} %, celkem {total}.",
+    financing_free: "{amount} měsíčně po dobu {months} měsíců bez úroku.",
+    subscription: "Ke každému datu vyúčtování se platí {amount}.",
+    wallet: "Mějte Klarnu připravenou na další nákup.",
+    learn_more: "Zjistit více",
+    terms: "Pokračováním přijímáte {terms}.",
+    terms_name: "podmínky",
+    saved: "Uloženo",
+    saved_again: "Zaplaťte jako minule",
+    pay: "Pokračovat s {klarna}",
+    subscribe: "Předplatit s {klarna}",
+    donate: "Přispět s {klarna}",
+    sign_in: "Přihlásit se s {klarna}",
+    sign_up: "Registrovat se s {klarna}",
+    add: "Přidat {klarna}",
+    strip_later: "Kupte hned a zaplaťte za {days} dní.",
+    strip_parts: "Rozdělte nákup na {count} části bez úroku.",
+    title: "Způsoby platby s Klarnou",
+    not_an_offer: "Toto je testovací prostředí. Nic na této stránce není nabídka.",
+};

@@ -1,0 +1,37 @@
+//! Danish.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "da",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Betal hele beløbet i dag",
+    now_later: "Betal nu eller senere",
+    now_parts: "Betal nu eller i rater",
+    now_later_parts: "Betal nu, senere eller i rater",
+    with_financing: "Betal nu, senere eller hver måned",
+    today: "Betal {amount} i dag.",
+    later: "Betal {amount} om {days} dage.",
+    parts: "Betal i {count} rater uden renter: {parts}.",
+    financing: "{amount} om måneden i {months} måneder med {interest} % i rente, i alt {total}.",
+    financing_free: "{amount} om måneden i {months} måneder uden renter.",
+    subscription: "{amount} betales på hver betalingsdato.",
+    wallet: "Hav Klarna klar til dit næste køb.",
+    learn_more: "Læs mere",
+    terms: "Når du fortsætter, accepterer du {terms}.",
+    terms_name: "vilkårene",
+    saved: "Gemt",
+    saved_again: "Betal som sidste gang",
+    pay: "Fortsæt med {klarna}",
+    subscribe: "Abonner med {klarna}",
+    donate: "Giv et bidrag med {klarna}",
+    sign_in: "Log ind med {klarna}",
+    sign_up: "Opret dig med {klarna}",
+    add: "Tilføj {klarna}",
+    strip_later: "Køb nu, og betal om {days} dage.",
+    strip_parts: "Del dit køb op i {count} rater uden renter.",
+    title: "Måder at betale på med Klarna",
+    not_an_offer: "Dette er et testmiljø. Intet på denne side er et tilbud.",
+};

@@ -1,0 +1,37 @@
+//! German.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "de",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Heute den ganzen Betrag zahlen",
+    now_later: "Sofort oder später zahlen",
+    now_parts: "Sofort oder in Teilen zahlen",
+    now_later_parts: "Sofort, später oder in Teilen zahlen",
+    with_financing: "Sofort, später oder in Monatsraten zahlen",
+    today: "Heute {amount} zahlen.",
+    later: "{amount} in {days} Tagen zahlen.",
+    parts: "In {count} Teilen ohne Zinsen zahlen: {parts}.",
+    financing: "{amount} im Monat über {months} Monate zu {interest} % Zinsen, insgesamt {total}.",
+    financing_free: "{amount} im Monat über {months} Monate ohne Zinsen.",
+    subscription: "{amount} werden an jedem Abrechnungstag gezahlt.",
+    wallet: "Halten Sie Klarna für Ihren nächsten Einkauf bereit.",
+    learn_more: "Mehr erfahren",
+    terms: "Wenn Sie fortfahren, stimmen Sie den {terms} zu.",
+    terms_name: "Bedingungen",
+    saved: "Gespeichert",
+    saved_again: "Wie beim letzten Mal zahlen",
+    pay: "Weiter mit {klarna}",
+    subscribe: "Abonnieren mit {klarna}",
+    donate: "Spenden mit {klarna}",
+    sign_in: "Anmelden mit {klarna}",
+    sign_up: "Registrieren mit {klarna}",
+    add: "Hinzufügen: {klarna}",
+    strip_later: "Jetzt kaufen und in {days} Tagen zahlen.",
+    strip_parts: "Teilen Sie Ihren Einkauf in {count} Teile ohne Zinsen.",
+    title: "Zahlungsarten mit Klarna",
+    not_an_offer: "Dies ist eine Testumgebung. Nichts auf dieser Seite ist ein Angebot.",
+};

@@ -1,0 +1,37 @@
+//! Greek.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "el",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Πληρώστε σήμερα όλο το ποσό",
+    now_later: "Πληρώστε τώρα ή αργότερα",
+    now_parts: "Πληρώστε τώρα ή σε δόσεις",
+    now_later_parts: "Πληρώστε τώρα, αργότερα ή σε δόσεις",
+    with_financing: "Πληρώστε τώρα, αργότερα ή κάθε μήνα",
+    today: "Πληρώστε {amount} σήμερα.",
+    later: "Πληρώστε {amount} σε {days} ημέρες.",
+    parts: "Πληρώστε σε {count} άτοκες δόσεις: {parts}.",
+    financing: "{amount} τον μήνα για {months} μήνες με επιτόκιο {interest} %, συνολικά {total}.",
+    financing_free: "{amount} τον μήνα για {months} μήνες χωρίς τόκο.",
+    subscription: "Σε κάθε ημερομηνία χρέωσης πληρώνονται {amount}.",
+    wallet: "Έχετε το Klarna έτοιμο για την επόμενη αγορά σας.",
+    learn_more: "Μάθετε περισσότερα",
+    terms: "Συνεχίζοντας αποδέχεστε τους {terms}.",
+    terms_name: "όρους",
+    saved: "Αποθηκευμένο",
+    saved_again: "Πληρώστε όπως την τελευταία φορά",
+    pay: "Συνέχεια με {klarna}",
+    subscribe: "Συνδρομή με {klarna}",
+    donate: "Δωρεά με {klarna}",
+    sign_in: "Σύνδεση με {klarna}",
+    sign_up: "Εγγραφή με {klarna}",
+    add: "Προσθήκη {klarna}",
+    strip_later: "Αγοράστε τώρα και πληρώστε σε {days} ημέρες.",
+    strip_parts: "Μοιράστε την αγορά σας σε {count} άτοκες δόσεις.",
+    title: "Τρόποι πληρωμής με Klarna",
+    not_an_offer: "Αυτό είναι ένα δοκιμαστικό περιβάλλον. Τίποτα σε αυτή τη σελίδα δεν αποτελεί προσφορά.",
+};

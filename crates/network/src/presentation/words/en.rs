@@ -1,0 +1,37 @@
+//! English.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "en",
+    group: ',',
+    point: '.',
+    sign: Sign::Before,
+    now: "Pay the full amount today",
+    now_later: "Pay now or later",
+    now_parts: "Pay now or in parts",
+    now_later_parts: "Pay now, later or in parts",
+    with_financing: "Pay now, later or month by month",
+    today: "Pay {amount} today.",
+    later: "Pay {amount} in {days} days.",
+    parts: "Pay in {count} parts without interest: {parts}.",
+    financing: "{amount} a month for {months} months at {interest} % interest, {total} in all.",
+    financing_free: "{amount} a month for {months} months without interest.",
+    subscription: "{amount} is paid on every billing date.",
+    wallet: "Keep Klarna ready for your next purchase.",
+    learn_more: "Learn more",
+    terms: "By continuing you accept the {terms}.",
+    terms_name: "terms",
+    saved: "Saved",
+    saved_again: "Pay as you did last time",
+    pay: "Continue with {klarna}",
+    subscribe: "Subscribe with {klarna}",
+    donate: "Donate with {klarna}",
+    sign_in: "Sign in with {klarna}",
+    sign_up: "Sign up with {klarna}",
+    add: "Add {klarna}",
+    strip_later: "Buy now and pay in {days} days.",
+    strip_parts: "Split what you buy into {count} parts without interest.",
+    title: "Ways to pay with Klarna",
+    not_an_offer: "This is a test environment. Nothing on this page is an offer.",
+};

@@ -1,0 +1,37 @@
+//! Spanish.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "es",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Paga hoy el importe completo",
+    now_later: "Paga ahora o más tarde",
+    now_parts: "Paga ahora o en partes",
+    now_later_parts: "Paga ahora, más tarde o en partes",
+    with_financing: "Paga ahora, más tarde o mes a mes",
+    today: "Paga {amount} hoy.",
+    later: "Paga {amount} en {days} días.",
+    parts: "Paga en {count} partes sin intereses: {parts}.",
+    financing: "{amount} al mes durante {months} meses con un interés del {interest} %, en total {total}.",
+    financing_free: "{amount} al mes durante {months} meses sin intereses.",
+    subscription: "Se pagan {amount} en cada fecha de cobro.",
+    wallet: "Ten Klarna a mano para tu próxima compra.",
+    learn_more: "Más información",
+    terms: "Al continuar, aceptas las {terms}.",
+    terms_name: "condiciones",
+    saved: "Guardado",
+    saved_again: "Paga como la última vez",
+    pay: "Continuar con {klarna}",
+    subscribe: "Suscribirse con {klarna}",
+    donate: "Donar con {klarna}",
+    sign_in: "Iniciar sesión con {klarna}",
+    sign_up: "Registrarse con {klarna}",
+    add: "Añadir {klarna}",
+    strip_later: "Compra ahora y paga en {days} días.",
+    strip_parts: "Divide tu compra en {count} partes sin intereses.",
+    title: "Formas de pagar con Klarna",
+    not_an_offer: "Este es un entorno de pruebas. Nada en esta página es una oferta.",
+};

@@ -1,0 +1,37 @@
+//! Finnish.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "fi",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Maksa koko summa tänään",
+    now_later: "Maksa nyt tai myöhemmin",
+    now_parts: "Maksa nyt tai osissa",
+    now_later_parts: "Maksa nyt, myöhemmin tai osissa",
+    with_financing: "Maksa nyt, myöhemmin tai kuukausittain",
+    today: "Maksa {amount} tänään.",
+    later: "Maksa {amount} {days} päivän kuluttua.",
+    parts: "Maksa {count} osassa ilman korkoa: {parts}.",
+    financing: "{amount} kuukaudessa {months} kuukauden ajan, korko {interest} %, yhteensä {total}.",
+    financing_free: "{amount} kuukaudessa {months} kuukauden ajan ilman korkoa.",
+    subscription: "{amount} maksetaan jokaisena laskutuspäivänä.",
+    wallet: "Pidä Klarna valmiina seuraavaa ostostasi varten.",
+    learn_more: "Lue lisää",
+    terms: "Jatkamalla hyväksyt {terms}.",
+    terms_name: "ehdot",
+    saved: "Tallennettu",
+    saved_again: "Maksa kuten viimeksi",
+    pay: "Jatka: {klarna}",
+    subscribe: "Tilaa: {klarna}",
+    donate: "Lahjoita: {klarna}",
+    sign_in: "Kirjaudu: {klarna}",
+    sign_up: "Rekisteröidy: {klarna}",
+    add: "Lisää {klarna}",
+    strip_later: "Osta nyt ja maksa {days} päivän kuluttua.",
+    strip_parts: "Jaa ostoksesi {count} osaan ilman korkoa.",
+    title: "Maksutavat Klarnalla",
+    not_an_offer: "Tämä on testiympäristö. Mikään tällä sivulla ei ole tarjous.",
+};

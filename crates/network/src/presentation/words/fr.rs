@@ -1,0 +1,37 @@
+//! French.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "fr",
+    group: '\u{202f}',
+    point: ',',
+    sign: Sign::After,
+    now: "Payez la totalité aujourd’hui",
+    now_later: "Payez maintenant ou plus tard",
+    now_parts: "Payez maintenant ou en plusieurs fois",
+    now_later_parts: "Payez maintenant, plus tard ou en plusieurs fois",
+    with_financing: "Payez maintenant, plus tard ou chaque mois",
+    today: "Payez {amount} aujourd’hui.",
+    later: "Payez {amount} dans {days} jours.",
+    parts: "Payez en {count} fois sans intérêts : {parts}.",
+    financing: "{amount} par mois pendant {months} mois au taux de {interest} %, soit {total} au total.",
+    financing_free: "{amount} par mois pendant {months} mois sans intérêts.",
+    subscription: "{amount} sont réglés à chaque échéance.",
+    wallet: "Gardez Klarna à portée de main pour votre prochain achat.",
+    learn_more: "En savoir plus",
+    terms: "En continuant, vous acceptez les {terms}.",
+    terms_name: "conditions",
+    saved: "Enregistré",
+    saved_again: "Payez comme la dernière fois",
+    pay: "Continuer avec {klarna}",
+    subscribe: "S’abonner avec {klarna}",
+    donate: "Faire un don avec {klarna}",
+    sign_in: "Se connecter avec {klarna}",
+    sign_up: "S’inscrire avec {klarna}",
+    add: "Ajouter {klarna}",
+    strip_later: "Achetez maintenant et payez dans {days} jours.",
+    strip_parts: "Réglez votre achat en {count} fois sans intérêts.",
+    title: "Les façons de payer avec Klarna",
+    not_an_offer: "Ceci est un environnement de test. Rien sur cette page n’est une offre.",
+};

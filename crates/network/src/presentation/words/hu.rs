@@ -1,0 +1,37 @@
+//! Hungarian.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "hu",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Fizesse ki ma a teljes összeget",
+    now_later: "Fizessen most vagy később",
+    now_parts: "Fizessen most vagy részletekben",
+    now_later_parts: "Fizessen most, később vagy részletekben",
+    with_financing: "Fizessen most, később vagy havonta",
+    today: "Fizessen ma {amount} összeget.",
+    later: "Fizessen {amount} összeget {days} nap múlva.",
+    parts: "Fizessen {count} részletben, kamat nélkül: {parts}.",
+    financing: "Havi {amount}, {months} hónapon át, {interest} % kamattal, összesen {total}.",
+    financing_free: "Havi {amount}, {months} hónapon át, kamat nélkül.",
+    subscription: "Minden fizetési napon {amount} fizetendő.",
+    wallet: "Legyen kéznél a Klarna a következő vásárlásához.",
+    learn_more: "További információ",
+    terms: "A folytatással elfogadja a következőt: {terms}.",
+    terms_name: "feltételek",
+    saved: "Mentve",
+    saved_again: "Fizessen úgy, mint legutóbb",
+    pay: "Tovább ezzel: {klarna}",
+    subscribe: "Előfizetés ezzel: {klarna}",
+    donate: "Adományozás ezzel: {klarna}",
+    sign_in: "Belépés ezzel: {klarna}",
+    sign_up: "Regisztráció ezzel: {klarna}",
+    add: "Hozzáadás: {klarna}",
+    strip_later: "Vásároljon most, és fizessen {days} nap múlva.",
+    strip_parts: "Ossza fel a vásárlást {count} részletre, kamat nélkül.",
+    title: "Fizetési módok a Klarnával",
+    not_an_offer: "Ez egy tesztkörnyezet. Ezen az oldalon semmi sem minősül ajánlatnak.",
+};

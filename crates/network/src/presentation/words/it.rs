@@ -1,0 +1,37 @@
+//! Italian.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "it",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Paga oggi l’intero importo",
+    now_later: "Paga subito o più tardi",
+    now_parts: "Paga subito o a rate",
+    now_later_parts: "Paga subito, più tardi o a rate",
+    with_financing: "Paga subito, più tardi o mese per mese",
+    today: "Paga {amount} oggi.",
+    later: "Paga {amount} tra {days} giorni.",
+    parts: "Paga in {count} rate senza interessi: {parts}.",
+    financing: "{amount} al mese per {months} mesi al tasso del {interest} %, in totale {total}.",
+    financing_free: "{amount} al mese per {months} mesi senza interessi.",
+    subscription: "{amount} viene pagato a ogni scadenza.",
+    wallet: "Tieni Klarna pronta per il prossimo acquisto.",
+    learn_more: "Scopri di più",
+    terms: "Continuando accetti le {terms}.",
+    terms_name: "condizioni",
+    saved: "Salvato",
+    saved_again: "Paga come l’ultima volta",
+    pay: "Continua con {klarna}",
+    subscribe: "Abbonati con {klarna}",
+    donate: "Dona con {klarna}",
+    sign_in: "Accedi con {klarna}",
+    sign_up: "Registrati con {klarna}",
+    add: "Aggiungi {klarna}",
+    strip_later: "Compra ora e paga tra {days} giorni.",
+    strip_parts: "Dividi il tuo acquisto in {count} rate senza interessi.",
+    title: "Modi di pagare con Klarna",
+    not_an_offer: "Questo è un ambiente di prova. Nulla in questa pagina è un’offerta.",
+};

@@ -1,0 +1,37 @@
+//! Norwegian.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "nb",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Betal hele beløpet i dag",
+    now_later: "Betal nå eller senere",
+    now_parts: "Betal nå eller i deler",
+    now_later_parts: "Betal nå, senere eller i deler",
+    with_financing: "Betal nå, senere eller hver måned",
+    today: "Betal {amount} i dag.",
+    later: "Betal {amount} om {days} dager.",
+    parts: "Betal i {count} deler uten renter: {parts}.",
+    financing: "{amount} i måneden i {months} måneder med {interest} % rente, totalt {total}.",
+    financing_free: "{amount} i måneden i {months} måneder uten renter.",
+    subscription: "{amount} betales på hver betalingsdato.",
+    wallet: "Ha Klarna klar til ditt neste kjøp.",
+    learn_more: "Les mer",
+    terms: "Ved å fortsette godtar du {terms}.",
+    terms_name: "vilkårene",
+    saved: "Lagret",
+    saved_again: "Betal som forrige gang",
+    pay: "Fortsett med {klarna}",
+    subscribe: "Abonner med {klarna}",
+    donate: "Gi et bidrag med {klarna}",
+    sign_in: "Logg inn med {klarna}",
+    sign_up: "Registrer deg med {klarna}",
+    add: "Legg til {klarna}",
+    strip_later: "Kjøp nå og betal om {days} dager.",
+    strip_parts: "Del opp kjøpet ditt i {count} deler uten renter.",
+    title: "Måter å betale på med Klarna",
+    not_an_offer: "Dette er et testmiljø. Ingenting på denne siden er et tilbud.",
+};

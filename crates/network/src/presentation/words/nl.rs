@@ -1,0 +1,37 @@
+//! Dutch.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "nl",
+    group: '.',
+    point: ',',
+    sign: Sign::BeforeWithGap,
+    now: "Betaal vandaag het hele bedrag",
+    now_later: "Betaal nu of later",
+    now_parts: "Betaal nu of in delen",
+    now_later_parts: "Betaal nu, later of in delen",
+    with_financing: "Betaal nu, later of per maand",
+    today: "Betaal vandaag {amount}.",
+    later: "Betaal {amount} over {days} dagen.",
+    parts: "Betaal in {count} delen zonder rente: {parts}.",
+    financing: "{amount} per maand gedurende {months} maanden tegen {interest} % rente, in totaal {total}.",
+    financing_free: "{amount} per maand gedurende {months} maanden zonder rente.",
+    subscription: "{amount} wordt op elke factuurdatum betaald.",
+    wallet: "Houd Klarna klaar voor je volgende aankoop.",
+    learn_more: "Meer informatie",
+    terms: "Door verder te gaan accepteer je de {terms}.",
+    terms_name: "voorwaarden",
+    saved: "Opgeslagen",
+    saved_again: "Betaal zoals de vorige keer",
+    pay: "Doorgaan met {klarna}",
+    subscribe: "Abonneren met {klarna}",
+    donate: "Doneren met {klarna}",
+    sign_in: "Inloggen met {klarna}",
+    sign_up: "Registreren met {klarna}",
+    add: "Toevoegen: {klarna}",
+    strip_later: "Koop nu en betaal over {days} dagen.",
+    strip_parts: "Verdeel je aankoop in {count} delen zonder rente.",
+    title: "Betaalmogelijkheden met Klarna",
+    not_an_offer: "Dit is een testomgeving. Niets op deze pagina is een aanbod.",
+};

@@ -1,0 +1,37 @@
+//! Polish.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "pl",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Zapłać dziś całą kwotę",
+    now_later: "Zapłać teraz lub później",
+    now_parts: "Zapłać teraz lub w częściach",
+    now_later_parts: "Zapłać teraz, później lub w częściach",
+    with_financing: "Zapłać teraz, później lub co miesiąc",
+    today: "Zapłać dziś {amount}.",
+    later: "Zapłać {amount} za {days} dni.",
+    parts: "Zapłać w {count} częściach bez odsetek: {parts}.",
+    financing: "{amount} miesięcznie przez {months} mies. z oprocentowaniem {interest} %, łącznie {total}.",
+    financing_free: "{amount} miesięcznie przez {months} mies. bez odsetek.",
+    subscription: "{amount} jest pobierane w każdym terminie płatności.",
+    wallet: "Miej Klarna pod ręką przy następnych zakupach.",
+    learn_more: "Dowiedz się więcej",
+    terms: "Kontynuując, akceptujesz {terms}.",
+    terms_name: "warunki",
+    saved: "Zapisane",
+    saved_again: "Zapłać jak ostatnim razem",
+    pay: "Kontynuuj z {klarna}",
+    subscribe: "Subskrybuj z {klarna}",
+    donate: "Wesprzyj z {klarna}",
+    sign_in: "Zaloguj się z {klarna}",
+    sign_up: "Zarejestruj się z {klarna}",
+    add: "Dodaj {klarna}",
+    strip_later: "Kup teraz i zapłać za {days} dni.",
+    strip_parts: "Podziel zakup na {count} części bez odsetek.",
+    title: "Sposoby płatności z Klarna",
+    not_an_offer: "To jest środowisko testowe. Nic na tej stronie nie jest ofertą.",
+};

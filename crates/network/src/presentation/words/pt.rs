@@ -1,0 +1,37 @@
+//! Portuguese.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "pt",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Pague hoje o valor total",
+    now_later: "Pague agora ou mais tarde",
+    now_parts: "Pague agora ou em partes",
+    now_later_parts: "Pague agora, mais tarde ou em partes",
+    with_financing: "Pague agora, mais tarde ou mês a mês",
+    today: "Pague {amount} hoje.",
+    later: "Pague {amount} dentro de {days} dias.",
+    parts: "Pague em {count} partes sem juros: {parts}.",
+    financing: "{amount} por mês durante {months} meses com juros de {interest} %, {total} no total.",
+    financing_free: "{amount} por mês durante {months} meses sem juros.",
+    subscription: "São pagos {amount} em cada data de cobrança.",
+    wallet: "Tenha a Klarna pronta para a próxima compra.",
+    learn_more: "Saber mais",
+    terms: "Ao continuar, aceita as {terms}.",
+    terms_name: "condições",
+    saved: "Guardado",
+    saved_again: "Pague como da última vez",
+    pay: "Continuar com {klarna}",
+    subscribe: "Subscrever com {klarna}",
+    donate: "Doar com {klarna}",
+    sign_in: "Iniciar sessão com {klarna}",
+    sign_up: "Registar-se com {klarna}",
+    add: "Adicionar {klarna}",
+    strip_later: "Compre agora e pague dentro de {days} dias.",
+    strip_parts: "Divida a sua compra em {count} partes sem juros.",
+    title: "Formas de pagar com a Klarna",
+    not_an_offer: "Este é um ambiente de teste. Nada nesta página é uma oferta.",
+};

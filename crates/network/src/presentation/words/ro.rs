@@ -1,0 +1,37 @@
+//! Romanian.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "ro",
+    group: '.',
+    point: ',',
+    sign: Sign::After,
+    now: "Plătiți astăzi întreaga sumă",
+    now_later: "Plătiți acum sau mai târziu",
+    now_parts: "Plătiți acum sau în rate",
+    now_later_parts: "Plătiți acum, mai târziu sau în rate",
+    with_financing: "Plătiți acum, mai târziu sau lunar",
+    today: "Plătiți {amount} astăzi.",
+    later: "Plătiți {amount} peste {days} de zile.",
+    parts: "Plătiți în {count} rate fără dobândă: {parts}.",
+    financing: "{amount} pe lună timp de {months} luni cu o dobândă de {interest} %, în total {total}.",
+    financing_free: "{amount} pe lună timp de {months} luni fără dobândă.",
+    subscription: "Se plătesc {amount} la fiecare dată de facturare.",
+    wallet: "Păstrați Klarna la îndemână pentru următoarea cumpărătură.",
+    learn_more: "Aflați mai multe",
+    terms: "Continuând, acceptați {terms}.",
+    terms_name: "condițiile",
+    saved: "Salvat",
+    saved_again: "Plătiți ca data trecută",
+    pay: "Continuați cu {klarna}",
+    subscribe: "Abonați-vă cu {klarna}",
+    donate: "Donați cu {klarna}",
+    sign_in: "Conectați-vă cu {klarna}",
+    sign_up: "Înregistrați-vă cu {klarna}",
+    add: "Adăugați {klarna}",
+    strip_later: "Cumpărați acum și plătiți peste {days} de zile.",
+    strip_parts: "Împărțiți cumpărătura în {count} rate fără dobândă.",
+    title: "Moduri de plată cu Klarna",
+    not_an_offer: "Acesta este un mediu de test. Nimic de pe această pagină nu este o ofertă.",
+};

@@ -1,0 +1,37 @@
+//! Slovak.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "sk",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Zaplaťte dnes celú sumu",
+    now_later: "Zaplaťte hneď alebo neskôr",
+    now_parts: "Zaplaťte hneď alebo po častiach",
+    now_later_parts: "Zaplaťte hneď, neskôr alebo po častiach",
+    with_financing: "Zaplaťte hneď, neskôr alebo mesačne",
+    today: "Zaplaťte dnes {amount}.",
+    later: "Zaplaťte {amount} o {days} dní.",
+    parts: "Zaplaťte v {count} častiach bez úroku: {parts}.",
+    financing: "{amount} mesačne počas {months} mesiacov s úrokom {interest} %, spolu {total}.",
+    financing_free: "{amount} mesačne počas {months} mesiacov bez úroku.",
+    subscription: "V každý deň vyúčtovania sa platí {amount}.",
+    wallet: "Majte Klarnu pripravenú na ďalší nákup.",
+    learn_more: "Zistiť viac",
+    terms: "Pokračovaním prijímate {terms}.",
+    terms_name: "podmienky",
+    saved: "Uložené",
+    saved_again: "Zaplaťte ako naposledy",
+    pay: "Pokračovať s {klarna}",
+    subscribe: "Predplatiť s {klarna}",
+    donate: "Prispieť s {klarna}",
+    sign_in: "Prihlásiť sa s {klarna}",
+    sign_up: "Registrovať sa s {klarna}",
+    add: "Pridať {klarna}",
+    strip_later: "Kúpte hneď a zaplaťte o {days} dní.",
+    strip_parts: "Rozdeľte nákup na {count} časti bez úroku.",
+    title: "Spôsoby platby s Klarnou",
+    not_an_offer: "Toto je testovacie prostredie. Nič na tejto stránke nie je ponuka.",
+};

@@ -1,0 +1,37 @@
+//! Swedish.
+
+use super::{Sign, Words};
+
+pub(super) const WORDS: Words = Words {
+    code: "sv",
+    group: '\u{a0}',
+    point: ',',
+    sign: Sign::After,
+    now: "Betala hela beloppet i dag",
+    now_later: "Betala nu eller senare",
+    now_parts: "Betala nu eller i delar",
+    now_later_parts: "Betala nu, senare eller i delar",
+    with_financing: "Betala nu, senare eller månadsvis",
+    today: "Betala {amount} i dag.",
+    later: "Betala {amount} om {days} dagar.",
+    parts: "Betala i {count} delar utan ränta: {parts}.",
+    financing: "{amount} i månaden i {months} månader med {interest} % ränta, totalt {total}.",
+    financing_free: "{amount} i månaden i {months} månader utan ränta.",
+    subscription: "{amount} betalas på varje faktureringsdag.",
+    wallet: "Ha Klarna redo till ditt nästa köp.",
+    learn_more: "Läs mer",
+    terms: "Genom att fortsätta godkänner du {terms}.",
+    terms_name: "villkoren",
+    saved: "Sparad",
+    saved_again: "Betala som förra gången",
+    pay: "Fortsätt med {klarna}",
+    subscribe: "Prenumerera med {klarna}",
+    donate: "Skänk med {klarna}",
+    sign_in: "Logga in med {klarna}",
+    sign_up: "Skapa konto med {klarna}",
+    add: "Lägg till {klarna}",
+    strip_later: "Köp nu och betala om {days} dagar.",
+    strip_parts: "Dela upp ditt köp i {count} delar utan ränta.",
+    title: "Sätt att betala med Klarna",
+    not_an_offer: "Det här är en testmiljö. Inget på sidan är ett erbjudande.",
+};
