@@ -1,11 +1,11 @@
-//! The browser tests in `e2e/`: their packages, the binary they start, and the run.
+//! The browser tests in `e2e/`: their packages, the binary they start, and the run; and before it the linter of the OpenAPI documents.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, packages, root};
+use crate::{cargo, packages, reference, root};
 
 /// Runs the suite with this browser; `Ok(false)` when a test failed.
 ///
@@ -17,6 +17,10 @@ pub fn run(chromium: &Path) -> Result<bool> {
     let node = packages::node()?;
     install(&folder)?;
     let binary = build(&root)?;
+    let valid = reference::lint(&root, &node, &binary)?;
+    if valid.is_none() {
+        eprintln!("xtask: the OpenAPI documents were not linted: Node.js is too old for the linter");
+    }
     eprintln!("xtask: browser tests");
     let status = Command::new(&node)
         .args(["node_modules/@playwright/test/cli.js", "test"])
@@ -25,11 +29,11 @@ pub fn run(chromium: &Path) -> Result<bool> {
         .env("KONTOR_TEST_CHROMIUM", chromium)
         .stdin(Stdio::null())
         .status();
-    Ok(status.context("starting Playwright")?.success())
+    Ok(status.context("starting Playwright")?.success() && valid != Some(false))
 }
 
 /// `npm ci`, unless the packages of this very lock file are there already. Tried twice: registries have bad moments.
-fn install(folder: &Path) -> Result<()> {
+pub fn install(folder: &Path) -> Result<()> {
     let lock = std::fs::read(folder.join("package-lock.json")).context("reading e2e/package-lock.json")?;
     // Written last, and removed by `npm ci` with everything else: what stands there is whole.
     let installed = folder.join("node_modules/.kontor-lock.json");
@@ -56,7 +60,7 @@ fn install(folder: &Path) -> Result<()> {
 }
 
 /// The program that the tests start: with everything else, so that nothing is built a second time with other features.
-fn build(root: &Path) -> Result<PathBuf> {
+pub fn build(root: &Path) -> Result<PathBuf> {
     let status = cargo().args(["build", "--quiet", "--workspace", "--bins", "--tests"]).current_dir(root).status();
     if !status.context("starting cargo build")?.success() {
         bail!("building `kontor` for the browser tests failed");

@@ -1,14 +1,16 @@
 //! Chores of the project, run as `cargo xtask <command>`.
 //!
 //! Everything longer than three lines of shell lives here: the test environment ([`suite`], [`postgres`],
-//! [`browser`], [`packages`]), the lints of the repository ([`tidy`]), pictures of pages ([`screenshots`]) and
-//! the cost of a clean build ([`build_cost`]).
+//! [`browser`], [`packages`]), the lints of the repository ([`tidy`]) and of the OpenAPI documents ([`reference`]), calls at random
+//! ([`fuzz`]), pictures of pages ([`screenshots`]) and the cost of a clean build ([`build_cost`]).
 //! It depends on next to nothing, so that it builds in seconds on a machine that has nothing yet.
 
 mod browser;
 mod build_cost;
+mod fuzz;
 mod packages;
 mod postgres;
+mod reference;
 mod rust_source;
 mod screenshots;
 mod suite;
@@ -30,6 +32,11 @@ Commands:
                            ARGS    go to cargo nextest (or cargo test where nextest is missing);
                                    with ARGS the documentation and browser tests are left out
   postgres                 start a throw-away PostgreSQL, print its url, remove it on Ctrl-C
+  fuzz [--seconds N] [--examples N] [--seed N]
+                           make thousands of calls after the network end's reference, against a throw-away
+                           one (default: 180 seconds); fails on any 5xx, lists what else is found
+  lint-reference           check the OpenAPI documents of both ends with a linter
+  docs                     write what is made from the code: docs/network-operations.md
   tidy                     check the rules of the repository that the compiler cannot check
   screenshots URL... [--out FOLDER]
                            photograph pages at 1280 and 390 pixels, light and dark (default folder:
@@ -65,6 +72,15 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "tidy" => {
             no_arguments(command, rest)?;
             tidy::run(&root()?)
+        }
+        "fuzz" => fuzz::run(&fuzz::Options::parse(rest)?),
+        "lint-reference" => {
+            no_arguments(command, rest)?;
+            reference::run()
+        }
+        "docs" => {
+            no_arguments(command, rest)?;
+            reference::docs()
         }
         "screenshots" => screenshots::run(&root()?, rest),
         "build-cost" | "size-check" => {

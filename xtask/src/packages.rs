@@ -78,18 +78,46 @@ pub fn node() -> Result<PathBuf> {
         apt_install(&missing)?;
     }
     let node = on_path("node").context("the package nodejs brought no program `node`")?;
-    let answer = Command::new(&node).arg("--version").stdin(Stdio::null()).output();
-    let answer = answer.with_context(|| format!("starting {}", node.display()))?;
-    let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-    match node_major(&version) {
-        Some(major) if major >= NODE_MIN => Ok(node),
-        _ => bail!("the browser tests need Node.js {NODE_MIN} or newer, but {} is {version:?}", node.display()),
+    let (major, minor) = node_version(&node)?;
+    if major < NODE_MIN {
+        bail!("the browser tests need Node.js {NODE_MIN} or newer, but {} is {major}.{minor}", node.display());
     }
+    Ok(node)
 }
 
-/// Of `v20.11.1`, 20.
-fn node_major(version: &str) -> Option<u32> {
-    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+/// Major and minor version of a Node.js.
+pub fn node_version(node: &Path) -> Result<(u32, u32)> {
+    let answer = Command::new(node).arg("--version").stdin(Stdio::null()).output();
+    let answer = answer.with_context(|| format!("starting {}", node.display()))?;
+    let said = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    parse_version(&said).with_context(|| format!("{} says that it is {said:?}", node.display()))
+}
+
+/// Of `v20.11.1`, 20 and 11.
+fn parse_version(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.strip_prefix('v')?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// A Python with its `venv`; installs both where they are missing.
+pub fn python() -> Result<PathBuf> {
+    let has_venv = |python: &PathBuf| {
+        let answer = Command::new(python).args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).output();
+        answer.is_ok_and(|answer| answer.status.success())
+    };
+    if let Some(found) = on_path("python3").filter(has_venv) {
+        return Ok(found);
+    }
+    eprintln!("xtask: Python is missing, installing it");
+    apt_install(&["python3", "python3-venv"])?;
+    on_path("python3").filter(has_venv).context("the package python3 brought no Python with venv")
+}
+
+/// What the clients of web standards in `docs/` call.
+pub fn web_tools() -> Result<()> {
+    let missing: Vec<&str> =
+        ["curl", "openssl", "jq", "python3"].into_iter().filter(|program| on_path(program).is_none()).collect();
+    if missing.is_empty() { Ok(()) } else { apt_install(&missing) }
 }
 
 fn find_chromium() -> Option<PathBuf> {
@@ -162,9 +190,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_of_node_is_read() {
-        assert_eq!(node_major("v20.11.1"), Some(20));
-        assert_eq!(node_major("20.11.1"), None);
-        assert_eq!(node_major(""), None);
+    fn the_version_of_node_is_read() {
+        assert_eq!(parse_version("v20.11.1"), Some((20, 11)));
+        assert_eq!(parse_version("20.11.1"), None);
+        assert_eq!(parse_version(""), None);
     }
 }

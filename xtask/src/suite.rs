@@ -47,6 +47,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         notes.push("left out by --fast: tests that need PostgreSQL or a browser".to_owned());
     } else {
         surroundings.server = Some(Server::start()?);
+        if let Err(error) = packages::web_tools() {
+            notes.push(format!("tests that call programs of the machine may be skipped: {error:#}"));
+        }
         match packages::chromium() {
             Ok(browser) => surroundings.browser = Some(browser),
             Err(error) => notes.push(format!("tests that need a browser cannot run: {error:#}")),

@@ -10,6 +10,7 @@
 //! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
 //! | [`outbound`] | calls to URLs that others chose, and to services that are configured |
 //! | [`web`] | the family stylesheet, served from the binary |
+//! | [`reference`] | pages for people, made from an OpenAPI document |
 //! | [`rate_limit`] | quotas at several levels |
 //! | [`secret_box`], [`sealed`] | secrets at rest; which columns hold them, and their move to a new key |
 //! | [`telemetry`] | logs, and wrappers that keep secrets out of them |
@@ -27,6 +28,7 @@ pub mod jobs;
 pub mod outbound;
 pub mod random;
 pub mod rate_limit;
+pub mod reference;
 pub mod sealed;
 pub mod secret_box;
 pub mod shutdown;

@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 use super::guide::CODES;
 use crate::events::catalogue::CATALOGUE;
 
-/// The methods that an OpenAPI path item can have.
-pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+pub use kit::reference::METHODS;
 
 /// The document, for a gateway that is reached at `server`.
 pub fn document(server: &str) -> Value {

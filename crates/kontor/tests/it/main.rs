@@ -5,3 +5,4 @@
 mod command_line;
 mod crash;
 mod demo;
+mod onboard_and_pay;

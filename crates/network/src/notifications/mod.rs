@@ -149,7 +149,9 @@ pub(crate) fn example(event_type: &EventType, account: &PartnerAccountId, random
 
 /// Whether an event is about a product; else it is about a whole account.
 fn is_of_a_product(event_type: &EventType) -> bool {
-    !event_type.as_str().starts_with("partner.account.state-change.")
+    let name = event_type.as_str();
+    let areas = ["payment.", "identity.", "partner.account.product.", "partner.compliance."];
+    areas.iter().any(|area| name.starts_with(area))
 }
 
 /// Events of a recipient account, oldest first, from behind a cursor; at most `limit`.

@@ -10,6 +10,9 @@ use super::schemas::Schemas;
 use super::{examples, glossary, webhooks};
 use crate::operation::{Category, Content, Doc, Param, Route, Source, Who};
 
+/// A header with its name is at most 6 KB (RULINGS 1.6).
+const HEADER_LENGTH_MAX: u32 = 6000;
+
 /// The tag of what this end calls.
 pub(super) const EVENTS: &str = "Events";
 
@@ -147,6 +150,8 @@ pub(super) fn parameters_of(template: &str) -> impl Iterator<Item = &str> {
 fn path_parameter(name: &str) -> Value {
     let mut parameter =
         json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}});
+    // An id whose meaning needs no more words than its name.
+    parameter["description"] = json!(format!("The {}.", name.trim_end_matches("_id").replace('_', " ")));
     describe(&mut parameter, name);
     parameter
 }
@@ -179,7 +184,8 @@ fn header_parameter(name: &str) -> Value {
         "klarna-customer-region" => "Where the customer is: `krn:partner:eu1`, `us1` or `ap1`.",
         _ => "",
     };
-    let mut parameter = json!({"name": name, "in": "header", "schema": {"type": "string", "maxLength": 6144}});
+    let mut parameter =
+        json!({"name": name, "in": "header", "schema": {"type": "string", "maxLength": HEADER_LENGTH_MAX}});
     if !text.is_empty() {
         parameter["description"] = json!(text);
     }
@@ -281,7 +287,7 @@ fn components(schemas: &Schemas) -> Value {
         "parameters": {
             "IdempotencyKey": {"name": "Klarna-Idempotency-Key", "in": "header", "description": "The same for every repetition of one call. The first success is remembered for 24 hours.", "schema": {"type": "string", "minLength": 1, "maxLength": 255}, "example": "6f1c2f0e-58a5-4f0f-9b0e-0a4f0d0c7a11"},
             "PartnerCorrelationId": {"name": "Partner-Correlation-Id", "in": "header", "description": "Comes back as it was sent.", "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}, "example": "order-77"},
-            "IntegrationMetadata": {"name": "Klarna-Integration-Metadata", "in": "header", "description": "Who calls with what, as a JSON document. What is wrong with it is noted and never refused.", "schema": {"type": "string", "maxLength": 6144}},
+            "IntegrationMetadata": {"name": "Klarna-Integration-Metadata", "in": "header", "description": "Who calls with what, as a JSON document. What is wrong with it is noted and never refused.", "schema": {"type": "string", "maxLength": HEADER_LENGTH_MAX}},
         },
         "headers": {
             "CorrelationId": {"description": "Of this call; quote it when you ask for help.", "schema": {"type": "string", "format": "uuid"}},

@@ -100,7 +100,9 @@ impl Schemas {
                         Some(own) if !member["format"].is_string() => json!(format!("{} Must be {own}.", entry.text)),
                         _ => json!(entry.text),
                     };
-                    if let Some(example) = entry.example.filter(|_| member["type"] == "string") {
+                    if let Some(example) =
+                        entry.example.filter(|_| member["type"] == "string" || member["type"][0] == "string")
+                    {
                         member["examples"] = json!([example]);
                     }
                 }

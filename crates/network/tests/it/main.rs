@@ -23,6 +23,7 @@ mod payments_steps;
 mod payments_transactions;
 mod presentation;
 mod programs;
+mod public;
 mod reference;
 mod routes;
 mod sealed;

@@ -12,12 +12,27 @@ impl Shape {
 }
 
 impl Node {
+    /// The schema as a member: `null` is absent, so a value that may be absent may be null.
+    fn member_schema(&self) -> Value {
+        let mut schema = self.schema();
+        if self.required || !matches!(self.kind, NodeKind::Leaf(_)) {
+            return schema;
+        }
+        if let Some(Value::String(only)) = schema.get("type").cloned() {
+            schema["type"] = json!([only, "null"]);
+        }
+        if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+            values.push(Value::Null);
+        }
+        schema
+    }
+
     fn schema(&self) -> Value {
         match &self.kind {
             NodeKind::Leaf(kind) => kind.schema(),
             NodeKind::Object(members) => {
                 let properties: Map<String, Value> =
-                    members.iter().map(|(name, node)| (name.to_string(), node.schema())).collect();
+                    members.iter().map(|(name, node)| (name.to_string(), node.member_schema())).collect();
                 let required: Vec<&str> =
                     members.iter().filter(|(_, node)| node.required).map(|(name, _)| &**name).collect();
                 let mut schema = json!({"type": "object"});

@@ -263,3 +263,5 @@ fn same_template(one: &str, other: &str) -> bool {
     };
     parts(one) == parts(other)
 }
+
+mod operations;
