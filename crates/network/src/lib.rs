@@ -66,6 +66,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0121_program_enablements", include_str!("../migrations/0121_program_enablements.sql")),
             ("0160_disputes", include_str!("../migrations/0160_disputes.sql")),
             ("0161_open_disputes", include_str!("../migrations/0161_open_disputes.sql")),
+            ("0170_settlements", include_str!("../migrations/0170_settlements.sql")),
             ("0180_calls", include_str!("../migrations/0180_calls.sql")),
             ("0181_faults", include_str!("../migrations/0181_faults.sql")),
         ],

@@ -109,7 +109,8 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
         ("Settlements", settlements::routes()),
     ];
     if config.testing {
-        let rooms = [console::routes(), programs::testing_routes(), disputes::testing_routes()];
+        let rooms =
+            [console::routes(), programs::testing_routes(), disputes::testing_routes(), settlements::testing_routes()];
         sections.push(("Test controls", rooms.into_iter().flatten().collect()));
     }
     sections
@@ -164,6 +165,7 @@ impl Network {
         db.write(move |tx| Box::pin(payments::jobs::start(tx, now))).await?;
         db.write(move |tx| Box::pin(credentials::start(tx, now))).await?;
         db.write(move |tx| Box::pin(disputes::jobs::start(tx, now))).await?;
+        db.write(move |tx| Box::pin(settlements::jobs::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
@@ -179,6 +181,7 @@ impl Network {
         let worker = payments::jobs::register(worker, &ctx);
         let worker = credentials::register(worker, &ctx);
         let worker = disputes::jobs::register(worker, &ctx);
+        let worker = settlements::jobs::register(worker, &ctx);
         let mut stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()

@@ -148,6 +148,45 @@ pub async fn acquiring_partner(tx: &mut Tx, account: &PartnerAccountId) -> Resul
     store::acquiring_partner_of(tx, account.as_str()).await
 }
 
+/// The payment acquiring account that gathers what a payment account takes.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn acquiring_account_of(
+    tx: &mut Tx,
+    account: &str,
+    payment_account: &str,
+) -> Result<Option<String>, DbError> {
+    Ok(store::acquiring_account_of(tx, account, payment_account).await?.map(|row| row.id))
+}
+
+/// The payment acquiring accounts of an Acquiring Partner, by id.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn acquiring_accounts(tx: &mut Tx, acquiring_partner: &str) -> Result<Vec<String>, DbError> {
+    let rows = store::acquiring_accounts(tx, acquiring_partner).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Acquiring Partners behind an id, with the time (microseconds UTC) since when they exist.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn acquiring_partners(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<(String, i64)>, DbError> {
+    let rows = store::acquiring_partners(tx, after, limit).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.created_at)).collect())
+}
+
+/// Partner accounts under an Acquiring Partner, from an id on, by id.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn under(tx: &mut Tx, acquiring_partner: &str, from: &str, limit: i64) -> Result<Vec<String>, DbError> {
+    let rows = store::under(tx, acquiring_partner, from, limit).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 impl PaymentAccountRow {
     /// The same check as [`require_enabled_product`], on what [`resolve_payment_account`] has read anyway.
     ///

@@ -31,6 +31,40 @@ pub(crate) async fn payment_accounts(tx: &mut Tx, account: &str) -> Result<Vec<P
     tx.fetch_all(sql, params![account]).await
 }
 
+row! {
+    /// An id, and since when it exists.
+    pub(crate) struct IdRow { pub(crate) id: String, pub(crate) created_at: i64 }
+}
+
+/// The payment acquiring account behind a payment account.
+pub(crate) async fn acquiring_account_of(
+    tx: &mut Tx,
+    account: &str,
+    payment_account: &str,
+) -> Result<Option<IdRow>, DbError> {
+    let sql = "select payment_acquiring_account_id as id, created_at from payment_accounts
+        where account_id = $1 and payment_account_id = $2";
+    tx.fetch_optional(sql, params![account, payment_account]).await
+}
+
+pub(crate) async fn acquiring_accounts(tx: &mut Tx, account: &str) -> Result<Vec<IdRow>, DbError> {
+    let sql = "select payment_acquiring_account_id as id, created_at from acquiring_accounts where account_id = $1
+        order by payment_acquiring_account_id";
+    tx.fetch_all(sql, params![account]).await
+}
+
+pub(crate) async fn acquiring_partners(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<IdRow>, DbError> {
+    let sql = "select account_id as id, created_at from accounts
+        where kind = 'ACQUIRING_PARTNER' and account_id > $1 order by account_id limit $2";
+    tx.fetch_all(sql, params![after, limit]).await
+}
+
+pub(crate) async fn under(tx: &mut Tx, acquiring_partner: &str, from: &str, limit: i64) -> Result<Vec<IdRow>, DbError> {
+    let sql = "select account_id as id, created_at from accounts
+        where acquiring_partner_id = $1 and account_id >= $2 order by account_id limit $3";
+    tx.fetch_all(sql, params![acquiring_partner, from, limit]).await
+}
+
 row! { struct StateRow { state: String } }
 row! { struct ParentRow { acquiring_partner_id: Option<String> } }
 

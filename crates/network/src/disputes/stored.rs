@@ -14,6 +14,7 @@ use crate::notifications::{self, NewEvent};
 use crate::operation::{conflict, not_found};
 use crate::payments;
 use crate::sealed::DISPUTE_FILE;
+use crate::settlements::{self, EntryKind, NewEntry};
 
 /// A dispute with all that is known of it.
 pub(super) struct StoredDispute {
@@ -206,11 +207,46 @@ impl StoredDispute {
             for (kind, amount) in ledger::movements(happened, self.currency, charged) {
                 let place = (self.account.as_str(), self.id.as_str());
                 store::insert_entry(tx, place, (kind.as_str(), amount, self.currency.code()), happened.at).await?;
+                self.settle_entry(tx, kind, amount, charged > 0, happened.at).await?;
             }
             if happened.is_change() && happened.case.state.is_closed() {
                 payments::count_dispute(tx, ctx, &self.account, &self.row.transaction_id, false).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Has an entry settled. What was taken from the capture is settled as a chargeback of the payment, not from here.
+    async fn settle_entry(
+        &self,
+        tx: &mut Tx,
+        kind: ledger::EntryKind,
+        amount: i64,
+        is_lost: bool,
+        at: i64,
+    ) -> Result<(), ApiError> {
+        let settled_as = match kind {
+            ledger::EntryKind::Fee => EntryKind::DisputeFee,
+            ledger::EntryKind::AppealFee => EntryKind::AppealFee,
+            ledger::EntryKind::Hold => EntryKind::Holdback,
+            ledger::EntryKind::Release if is_lost => EntryKind::Release,
+            ledger::EntryKind::Release => EntryKind::ChargebackReversal,
+            ledger::EntryKind::Chargeback => return Ok(()),
+        };
+        let capture = PaymentCaptureId::opaque(&self.row.capture_id).map_err(ApiError::internal)?;
+        let entry = NewEntry {
+            account: &self.account,
+            key: &format!("{}:{}", self.id.as_str(), kind.as_str()),
+            kind: settled_as,
+            amount: amount.abs(),
+            currency: self.currency,
+            payment_account_id: &self.row.payment_account_id,
+            transaction_id: Some(&self.row.transaction_id),
+            capture_number: capture.number().map(i64::from),
+            dispute_id: Some(&self.id),
+            occurred_at: at,
+        };
+        settlements::enter(tx, &entry).await?;
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Decisions are pure: [`payment_request`], [`transaction`], [`verdict`]. Around them stand the use cases, one transaction
 //! each, and the operations over them. Other rooms use: [`customer_step`] and [`return_location`] (the journey),
-//! [`disputable`] and [`charge_back_at_most`] (disputes), [`fund`] and [`list`] (the console), [`jobs`] (assembly).
+//! [`disputable`] and [`charge_back_at_most`] (disputes), [`ledger`] (settlements), [`fund`] and [`list`] (the console), [`jobs`]
+//! (assembly).
 
 mod api;
 mod approval;
@@ -12,6 +13,7 @@ mod captures;
 mod customer_step;
 mod disputed;
 pub mod jobs;
+pub mod ledger;
 pub mod payment_request;
 mod refunds;
 mod rendering;

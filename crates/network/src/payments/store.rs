@@ -1,7 +1,9 @@
 //! Rows of Payment Requests, Payment Transactions, captures, refunds and chargebacks.
 
-use kit::db::{DbError, Tx};
+use kit::db::{DbError, Param, Statement, Tx};
 use kit::{params, row};
+
+use super::ledger::MovementKind;
 
 row! {
     /// A Payment Request as stored.
@@ -455,6 +457,161 @@ pub(crate) async fn chargebacks(tx: &mut Tx, account: &str, transaction: &str) -
     let sql = "select number, capture_number, dispute_id, amount, reason, created_at
         from payment_chargebacks where account_id = $1 and transaction_id = $2 order by number";
     tx.fetch_all(sql, params![account, transaction]).await
+}
+
+row! {
+    /// A capture, refund or chargeback, with what a settlement says of its transaction.
+    pub struct MovementRow {
+        pub transaction_id: String,
+        /// Counted from 1 within the transaction, for each kind.
+        pub number: i64,
+        /// When it happened, in microseconds UTC.
+        pub at: i64,
+        /// In minor units of `currency`, positive whichever way it went.
+        pub amount: i64,
+        /// The Partner's reference of a capture or refund.
+        pub reference: Option<String>,
+        /// The one capture that it belongs to.
+        pub capture_number: Option<i64>,
+        pub capture_reference: Option<String>,
+        /// Of refunds, as stored.
+        pub shares: Option<String>,
+        pub dispute_id: Option<String>,
+        pub currency: String,
+        pub settlement_currency: String,
+        pub payment_account_id: String,
+        pub payment_account_reference: String,
+        pub transaction_reference: Option<String>,
+        pub purchase_reference: Option<String>,
+    }
+}
+
+/// Where a movement stands among those of its kind and account; the default stands before all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MovementCursor {
+    /// Microseconds UTC.
+    pub at: i64,
+    pub transaction_id: String,
+    pub number: i64,
+}
+
+pub(crate) async fn unsettled_captures(
+    tx: &mut Tx,
+    account: &str,
+    after: &MovementCursor,
+    until: i64,
+    limit: i64,
+) -> Result<Vec<MovementRow>, DbError> {
+    let sql = "select m.transaction_id, m.number, m.captured_at as at, m.amount, m.reference,
+            m.number as capture_number, m.reference as capture_reference, cast(null as text) as shares,
+            cast(null as text) as dispute_id, t.currency, t.settlement_currency, t.payment_account_id,
+            t.payment_account_reference, t.reference as transaction_reference, t.purchase_reference
+        from payment_captures m
+        join payment_transactions t on t.account_id = m.account_id and t.transaction_id = m.transaction_id
+        where m.account_id = $1 and m.settlement_id is null and m.captured_at < $2
+            and (m.captured_at, m.transaction_id, m.number) > ($3, $4, $5)
+        order by m.captured_at, m.transaction_id, m.number limit $6";
+    tx.fetch_all(sql, params![account, until, after.at, &after.transaction_id, after.number, limit]).await
+}
+
+pub(crate) async fn unsettled_refunds(
+    tx: &mut Tx,
+    account: &str,
+    after: &MovementCursor,
+    until: i64,
+    limit: i64,
+) -> Result<Vec<MovementRow>, DbError> {
+    let sql = "select m.transaction_id, m.number, m.refunded_at as at, m.amount, m.reference,
+            cast(null as bigint) as capture_number, cast(null as text) as capture_reference, m.shares,
+            cast(null as text) as dispute_id, t.currency, t.settlement_currency, t.payment_account_id,
+            t.payment_account_reference, t.reference as transaction_reference, t.purchase_reference
+        from payment_refunds m
+        join payment_transactions t on t.account_id = m.account_id and t.transaction_id = m.transaction_id
+        where m.account_id = $1 and m.settlement_id is null and m.refunded_at < $2
+            and (m.refunded_at, m.transaction_id, m.number) > ($3, $4, $5)
+        order by m.refunded_at, m.transaction_id, m.number limit $6";
+    tx.fetch_all(sql, params![account, until, after.at, &after.transaction_id, after.number, limit]).await
+}
+
+pub(crate) async fn unsettled_chargebacks(
+    tx: &mut Tx,
+    account: &str,
+    after: &MovementCursor,
+    until: i64,
+    limit: i64,
+) -> Result<Vec<MovementRow>, DbError> {
+    let sql = "select m.transaction_id, m.number, m.created_at as at, m.amount, cast(null as text) as reference,
+            m.capture_number, c.reference as capture_reference, cast(null as text) as shares, m.dispute_id,
+            t.currency, t.settlement_currency, t.payment_account_id, t.payment_account_reference,
+            t.reference as transaction_reference, t.purchase_reference
+        from payment_chargebacks m
+        join payment_transactions t on t.account_id = m.account_id and t.transaction_id = m.transaction_id
+        join payment_captures c on c.account_id = m.account_id and c.transaction_id = m.transaction_id
+            and c.number = m.capture_number
+        where m.account_id = $1 and m.settlement_id is null and m.created_at < $2
+            and (m.created_at, m.transaction_id, m.number) > ($3, $4, $5)
+        order by m.created_at, m.transaction_id, m.number limit $6";
+    tx.fetch_all(sql, params![account, until, after.at, &after.transaction_id, after.number, limit]).await
+}
+
+pub(crate) async fn mark_settled(
+    tx: &mut Tx,
+    kind: MovementKind,
+    account: &str,
+    settled: &[(&str, i64, &str)],
+) -> Result<(), DbError> {
+    let sql = match kind {
+        MovementKind::Capture => {
+            "update payment_captures set settlement_id = $4
+             where account_id = $1 and transaction_id = $2 and number = $3 and settlement_id is null"
+        }
+        MovementKind::Refund => {
+            "update payment_refunds set settlement_id = $4
+             where account_id = $1 and transaction_id = $2 and number = $3 and settlement_id is null"
+        }
+        MovementKind::Chargeback => {
+            "update payment_chargebacks set settlement_id = $4
+             where account_id = $1 and transaction_id = $2 and number = $3 and settlement_id is null"
+        }
+    };
+    let all: Vec<[Param<'_>; 4]> = settled
+        .iter()
+        .map(|&(transaction, number, settlement)| {
+            [account.into(), transaction.into(), number.into(), settlement.into()]
+        })
+        .collect();
+    let statements: Vec<Statement<'_>> = all.iter().map(|params| Statement { sql, params }).collect();
+    tx.execute_all(&statements).await
+}
+
+row! { struct ReferenceRow { reference: Option<String> } }
+
+pub(crate) async fn capture_reference(
+    tx: &mut Tx,
+    account: &str,
+    transaction: &str,
+    number: i64,
+) -> Result<Option<String>, DbError> {
+    let sql = "select reference from payment_captures where account_id = $1 and transaction_id = $2 and number = $3";
+    let row: Option<ReferenceRow> = tx.fetch_optional(sql, params![account, transaction, number]).await?;
+    Ok(row.and_then(|row| row.reference))
+}
+
+row! {
+    /// What a settlement says of a transaction.
+    pub struct DescribedRow {
+        pub reference: Option<String>,
+        pub purchase_reference: Option<String>,
+        pub settlement_currency: String,
+        pub payment_account_id: String,
+        pub payment_account_reference: String,
+    }
+}
+
+pub(crate) async fn described(tx: &mut Tx, account: &str, transaction: &str) -> Result<Option<DescribedRow>, DbError> {
+    let sql = "select reference, purchase_reference, settlement_currency, payment_account_id, payment_account_reference
+        from payment_transactions where account_id = $1 and transaction_id = $2";
+    tx.fetch_optional(sql, params![account, transaction]).await
 }
 
 /// A row that was locked with its version is there; if not, the unit is repeated.

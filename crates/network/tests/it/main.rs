@@ -27,3 +27,4 @@ mod public;
 mod reference;
 mod routes;
 mod sealed;
+mod settlements;

@@ -12,6 +12,7 @@ mod disputes;
 mod notifications;
 mod presentation;
 mod programs;
+mod settlements;
 mod values;
 
 use std::collections::BTreeSet;
@@ -221,7 +222,8 @@ macro_rules! contracts {
 
 /// Every operation that has a test.
 fn held() -> impl Iterator<Item = &'static str> {
-    let files = [credentials::HELD, disputes::HELD, notifications::HELD, presentation::HELD, programs::HELD];
+    let files =
+        [credentials::HELD, disputes::HELD, notifications::HELD, presentation::HELD, programs::HELD, settlements::HELD];
     files.into_iter().flatten().copied()
 }
 

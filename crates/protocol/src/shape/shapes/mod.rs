@@ -21,6 +21,8 @@ use crate::{
     error::ValidationError,
     event::{EventPattern, EventType, EventVersion},
     krn::KrnKind,
+    market::settlement_currencies,
+    money::Currency,
     payments::{CaptureMode, InteractionMethod, ProfileScope, RemainingAuthorization, ShippingMode, TokenScope},
     webhook::WebhookStatus,
 };
@@ -54,12 +56,14 @@ shapes! {
     /// Body of POST `…/payment/requests`.
     create_payment_request = payment_request_rows(true), &[
         amount_or_token, handover_has_return_url, one_expiry, passthroughs_agree, one_payment_account,
+        settlement_currency_is_supported,
     ];
     /// Body of PUT and PATCH `…/payment/requests/{payment_request_id}`: nothing is required.
     update_payment_request = payment_request_rows(false), &[one_expiry, passthroughs_agree, one_payment_account];
     /// Body of POST `…/payment/authorize`.
     authorize = authorize_rows(), &[
         payment_or_token, handover_has_return_url, one_expiry, passthroughs_agree, one_payment_account,
+        settlement_currency_is_supported,
     ];
     /// Body of POST `…/transactions/{id}/capture`.
     capture = capture_rows(), &[capture_amounts_agree, passthroughs_agree];
@@ -704,6 +708,17 @@ fn one_payment_account(body: &Value, faults: &mut Vec<ValidationError>) {
             let reason = format!("is required with {name}");
             faults.push(ValidationError::new(format!("acquiring_config.{other}"), reason));
         }
+    }
+}
+
+/// Fact sheet 05 §1.2: one that Klarna settles in, and can be exchanged for. Ours: every acquiring account has them all.
+fn settlement_currency_is_supported(body: &Value, faults: &mut Vec<ValidationError>) {
+    let currency = |path: &[&str]| member(body, path)?.as_str()?.parse::<Currency>().ok();
+    let Some(wanted) = currency(&["acquiring_config", "settlement_currency"]) else { return };
+    let is_settled_in = |currency| settlement_currencies().any(|known| known == currency);
+    let own = currency(&["currency"]).unwrap_or(wanted);
+    if !is_settled_in(wanted) || !is_settled_in(own) {
+        faults.push(ValidationError::new("acquiring_config.settlement_currency", "Settlement currency not supported"));
     }
 }
 
