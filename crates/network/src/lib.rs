@@ -64,6 +64,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0110_credentials_managed", include_str!("../migrations/0110_credentials_managed.sql")),
             ("0120_program_plans", include_str!("../migrations/0120_program_plans.sql")),
             ("0121_program_enablements", include_str!("../migrations/0121_program_enablements.sql")),
+            ("0130_sdk_tokens_and_shopping", include_str!("../migrations/0130_sdk_tokens_and_shopping.sql")),
             ("0160_disputes", include_str!("../migrations/0160_disputes.sql")),
             ("0161_open_disputes", include_str!("../migrations/0161_open_disputes.sql")),
             ("0170_settlements", include_str!("../migrations/0170_settlements.sql")),

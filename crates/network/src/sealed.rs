@@ -16,6 +16,11 @@ kit::sealed_columns! {
         table: "customer_tokens", column: "sealed", key: ["account_id", "token_id"],
         id: Id::Second, form: Form::Bytes,
     }
+    /// What is in a basket, and whose it is.
+    pub(crate) SHOPPING_SESSION {
+        table: "shopping_sessions", column: "sealed", key: ["account_id", "session_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
     /// What session tokens are made with.
     pub(crate) TOKEN_KEY {
         table: "network_keys", column: "sealed", key: ["name"],

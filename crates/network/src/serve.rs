@@ -109,9 +109,15 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
         ("Settlements", settlements::routes()),
     ];
     if config.testing {
-        let rooms =
-            [console::routes(), programs::testing_routes(), disputes::testing_routes(), settlements::testing_routes()];
-        sections.push(("Test controls", rooms.into_iter().flatten().collect()));
+        let controls = [
+            console::routes(),
+            disputes::testing_routes(),
+            payments::testing_routes(),
+            programs::testing_routes(),
+            settlements::testing_routes(),
+            tokens::testing_routes(),
+        ];
+        sections.push(("Test controls", controls.concat()));
     }
     sections
 }

@@ -516,6 +516,18 @@ impl PaymentTransactionId {
     }
 }
 
+impl ConfirmationToken {
+    pub fn new(region: Region, id: Uuid) -> Self {
+        Self(Krn::produced(format!("krn:payment:{region}:confirmation-token:{id}"), KrnKind::ConfirmationToken))
+    }
+}
+
+impl ShoppingSessionId {
+    pub fn new(region: Region, id: Uuid) -> Self {
+        Self(Krn::produced(format!("krn:shopping:{region}:test:session:{id}"), KrnKind::ShoppingSession))
+    }
+}
+
 impl PaymentToken {
     pub fn new(region: Region, id: Uuid) -> Self {
         Self(Krn::produced(format!("krn:payment:{region}:payment-token:{id}"), KrnKind::PaymentToken))

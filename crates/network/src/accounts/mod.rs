@@ -132,6 +132,14 @@ pub async fn require_enabled_product(tx: &mut Tx, account: &PartnerAccountId) ->
     if state.as_deref() == Some(PRODUCT_ENABLED) { Ok(()) } else { Err(no_product()) }
 }
 
+/// The same as a question.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn has_enabled_product(tx: &mut Tx, account: &PartnerAccountId) -> Result<bool, DbError> {
+    Ok(store::product_state(tx, account.as_str()).await?.as_deref() == Some(PRODUCT_ENABLED))
+}
+
 /// What an account is called, as shoppers see it; `None` for one that does not exist.
 ///
 /// # Errors

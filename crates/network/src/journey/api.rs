@@ -45,7 +45,7 @@ type Sent = Result<Form<Fields>, FormRejection>;
 
 /// The pages, for each region.
 pub fn routes() -> Router<Ctx> {
-    let mut router = Router::new().merge(kit::web::routes()).route("/", get(front));
+    let mut router = Router::new().merge(kit::web::routes()).route("/", get(front)).route("/l/{code}", get(short_link));
     for region in ["eu", "na", "oc"] {
         let one = Router::new()
             .route("/start", get(start))
@@ -238,6 +238,10 @@ fn shown(found: JourneyRequest, partner: Option<String>) -> Purchase {
         asks_token: body.request_customer_token.is_some(),
         profile: body.collect_customer_profile.clone().unwrap_or_default(),
         preselected: purchase::preselected(body.payment_option_id.as_deref()),
+        scanned: object
+            .state_context
+            .as_ref()
+            .and_then(|context| context.customer_interaction.as_ref()?.qr_code.as_ref()?.target_url.clone()),
         return_location: payments::return_location(&object),
     }
 }
@@ -519,18 +523,36 @@ async fn qr_code(State(ctx): State<Ctx>, visitor: Visitor, Query(mut query): Que
             }
         })
         .await;
-    let is_open = match seen {
-        Ok(seen) => seen.is_some_and(|seen| seen.purchase.state.is_open()),
+    let purchase = match seen {
+        Ok(seen) => seen.map(|seen| seen.purchase).filter(|purchase| purchase.state.is_open()),
         Err(error) => {
             error.log();
             return lost(language, Lost::Failed { error_id: error.error_id.to_string() }, None);
         }
     };
+    let Some(purchase) = purchase else { return lost(language, Lost::Unknown, None) };
     let origin = url::Url::parse(&ctx.config.base_url).map(|url| url.origin().ascii_serialization());
-    let address = origin.map(|origin| format!("{origin}{}/start?token={token}", visitor.base));
-    match address.ok().filter(|_| is_open).and_then(|address| pages::qr_code(&address)) {
+    let long = origin.map(|origin| format!("{origin}{}/start?token={token}", visitor.base));
+    match purchase.scanned.or(long.ok()).and_then(|address| pages::qr_code(&address)) {
         Some(svg) => secured(([(CONTENT_TYPE, "image/svg+xml")], svg).into_response(), None),
         None => lost(language, Lost::Unknown, None),
+    }
+}
+
+/// The short address that a QR code holds.
+async fn short_link(State(ctx): State<Ctx>, headers: HeaderMap, Path(code): Path<String>) -> Response {
+    let language = language(headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()), None);
+    let context = ctx.clone();
+    let target = ctx.db.read(move |tx| -> UnitFuture<'_, Result<Option<String>, ApiError>> {
+        Box::pin(async move { payments::short_link_target(tx, &context, &code).await })
+    });
+    match target.await {
+        Ok(Some(target)) => see_other(&target),
+        Ok(None) => lost(language, Lost::Unknown, None),
+        Err(error) => {
+            error.log();
+            lost(language, Lost::Failed { error_id: error.error_id.to_string() }, None)
+        }
     }
 }
 

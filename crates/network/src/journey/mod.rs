@@ -17,7 +17,8 @@
 //! | `POST B/refuse` | | DECLINED, `return_url` |
 //! | `POST B/leave` | | SUBMITTED, `return_url` |
 //! | `GET B/end` | | how it stands, with the way back |
-//! | `GET B/qr.svg?token=…` | | the start address as a QR code; enters nothing |
+//! | `GET B/qr.svg?token=…` | | the address as a QR code, the short one where the Partner shows a code; enters nothing |
+//! | `GET /l/<8 characters>` | | 303 to the start address; enters nothing |
 //!
 //! A form that is refused answers 422 with the page and its faults, or 403 when it was not made for this browser's visit.
 //! A client with a cookie jar that follows redirects needs five requests: start, contact, code, plan, confirm.

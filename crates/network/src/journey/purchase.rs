@@ -25,6 +25,8 @@ pub struct Purchase {
     pub profile: Vec<ProfileScope>,
     /// What the shopper picked in the Partner's checkout.
     pub preselected: Option<Plan>,
+    /// The address that a QR code holds, where the Partner shows one.
+    pub scanned: Option<String>,
     /// Where the shopper came from and goes back to, with its placeholders filled in for the present state. Absent for QR
     /// codes and the SDK.
     pub return_location: Option<String>,

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use kit::clock::SECOND_US;
 use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, JsonBody, OptionalJsonBody};
-use protocol::shape::shapes::payments as answers;
+use protocol::shape::shapes::{payments as answers, tokens as token_shapes};
 use protocol::{
     PartnerAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentRequest, check_purchase_sum,
     shapes,
@@ -19,12 +19,12 @@ use serde_json::Value;
 
 use super::authorization::{Authorized, Command, authorize as authorize_payment};
 use super::rendering::Part;
-use super::{captures, refunds, requests, transactions};
+use super::{captures, confirmation, refunds, requests, transactions};
 use crate::ctx::Ctx;
 use crate::operation::{
     Call, Category, Doc, OnBehalf, Parts, Reply, Route, Source, Who, check, invalid, not_found, once, or_empty,
 };
-use crate::tokens;
+use crate::tokens::{self, BroughtCustomer};
 
 /// The operations of this room: the paths of sheet 06, then the plural forms of sheet 03 §2.
 pub fn routes() -> Vec<Route> {
@@ -135,6 +135,16 @@ pub fn routes() -> Vec<Route> {
             authorize,
         ),
         Route::for_account(
+            Method::POST,
+            &["/payment/confirmation-tokens/{payment_confirmation_token}/confirm"],
+            Authorization,
+            AcquiringPartner,
+            Doc::new("confirmPayment", "Authorizes what a customer approved, as the oldest release does", Documented)
+                .takes(token_shapes::confirm_payment)
+                .answers(200, token_shapes::confirmed_payment),
+            confirm,
+        ),
+        Route::for_account(
             Method::GET,
             transaction,
             TransactionManagement,
@@ -241,6 +251,11 @@ struct TokenPath {
 }
 
 #[derive(Deserialize)]
+struct ConfirmationPath {
+    payment_confirmation_token: String,
+}
+
+#[derive(Deserialize)]
 struct TransactionPath {
     payment_transaction_id: String,
 }
@@ -272,6 +287,9 @@ fn request_reply(status: StatusCode, parts: &Parts, mut object: PaymentRequest) 
     if let Some(amount) = object.amount.filter(|_| parts.path.starts_with("/v1/")) {
         object.extra.insert("payment_amount".to_owned(), amount.into());
     }
+    if parts.path.starts_with("/v1/") {
+        confirmation::offer(&mut object);
+    }
     Reply::json(status, &object)
 }
 
@@ -279,18 +297,18 @@ fn json_reply(status: StatusCode, text: String) -> Reply {
     Reply { status, body: text.into() }
 }
 
-async fn create_request(call: Call, body: JsonBody) -> Result<Response, ApiError> {
+async fn create_request(call: Call, headers: HeaderMap, body: JsonBody) -> Result<Response, ApiError> {
     check(shapes::create_payment_request(), &body.value)?;
     let amount = ["amount", "payment_amount"].into_iter().find_map(|name| body.value.get(name)?.as_i64());
     if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body.value, amount)) {
         return Err(invalid(vec![fault]));
     }
-    tokens::keys(&call.ctx).await?;
+    let recognition = BroughtCustomer::read(&tokens::keys(&call.ctx).await?, &headers, call.ctx.clock.now());
     let parts = call.parts.clone();
     call.once(&body.value, true, move |tx, ctx, on, body| {
-        let parts = parts.clone();
+        let (parts, recognition) = (parts.clone(), recognition.clone());
         Box::pin(async move {
-            let object = requests::create(tx, &ctx, on_behalf(&on), &body).await?;
+            let object = requests::create(tx, &ctx, on_behalf(&on), &body, &recognition).await?;
             Ok(request_reply(StatusCode::CREATED, &parts, object))
         })
     })
@@ -308,14 +326,19 @@ async fn read_request(
     Ok(request_reply(StatusCode::OK, &parts, object))
 }
 
-async fn update_request(call: Call, Path(path): Path<RequestPath>, body: JsonBody) -> Result<Response, ApiError> {
+async fn update_request(
+    call: Call,
+    Path(path): Path<RequestPath>,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     check(shapes::update_payment_request(), &body.value)?;
-    tokens::keys(&call.ctx).await?;
+    let recognition = BroughtCustomer::read(&tokens::keys(&call.ctx).await?, &headers, call.ctx.clock.now());
     let parts = call.parts.clone();
     call.once(&body.value, true, move |tx, ctx, on, body| {
-        let (id, parts) = (path.payment_request_id.clone(), parts.clone());
+        let (id, parts, recognition) = (path.payment_request_id.clone(), parts.clone(), recognition.clone());
         Box::pin(async move {
-            let object = requests::update(tx, &ctx, on_behalf(&on), &id, &body).await?;
+            let object = requests::update(tx, &ctx, on_behalf(&on), &id, (&body, &recognition)).await?;
             Ok(request_reply(StatusCode::OK, &parts, object))
         })
     })
@@ -394,6 +417,16 @@ async fn authorize(call: Call, headers: HeaderMap, body: JsonBody) -> Result<Res
         clock.sleep_until(clock.now() + i64::from(seconds) * SECOND_US).await;
         waited.store(true, Ordering::Relaxed);
     }
+}
+
+async fn confirm(call: Call, Path(path): Path<ConfirmationPath>, body: JsonBody) -> Result<Response, ApiError> {
+    check(token_shapes::confirm_payment(), &body.value)?;
+    tokens::keys(&call.ctx).await?;
+    call.once(&body.value, false, move |tx, ctx, on, body| {
+        let token = path.payment_confirmation_token.clone();
+        Box::pin(async move { confirmation::confirm(tx, &ctx, on_behalf(&on), &token, &body).await })
+    })
+    .await
 }
 
 async fn read_transaction(

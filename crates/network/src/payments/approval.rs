@@ -2,12 +2,15 @@
 
 use kit::db::Tx;
 use kit::http::ApiError;
-use protocol::payments::{ChosenShipping, CustomerProfile, KlarnaCustomer, ProfileScope, TokenScope};
+use protocol::payments::{
+    Address, ChosenShipping, CustomerProfile, KlarnaCustomer, ProfileScope, Recipient, TokenScope,
+};
 use protocol::{Currency, CustomerToken, Market, markets};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::requests::StoredRequest;
+use super::test_customer;
 use super::verdict::Persona;
 use crate::ctx::Ctx;
 use crate::tokens::{self, Grant, GrantKind, NewCustomerToken, StoredCustomer};
@@ -100,19 +103,28 @@ impl StoredRequest {
         for scope in scopes {
             match scope {
                 ProfileScope::Name => {
-                    profile.given_name = Some(known.given_name.clone().unwrap_or_else(|| "Test".to_owned()));
-                    let family = || format!("Person-{}", market.country.to_ascii_lowercase());
+                    let given = || test_customer::GIVEN_NAME.to_owned();
+                    profile.given_name = Some(known.given_name.clone().unwrap_or_else(given));
+                    let family = || test_customer::family_name(market);
                     profile.family_name = Some(known.family_name.clone().unwrap_or_else(family));
                 }
                 ProfileScope::Email => {
-                    let test = || format!("customer@email.{}", market.country.to_ascii_lowercase());
-                    profile.email = Some(identity.email.clone().or_else(|| known.email.clone()).unwrap_or_else(test));
+                    let email = identity.email.clone().or_else(|| known.email.clone());
+                    profile.email = Some(email.unwrap_or_else(|| test_customer::email(market)));
                 }
-                ProfileScope::Phone => profile.phone = identity.phone.clone().or_else(|| known.phone.clone()),
+                ProfileScope::Phone => {
+                    let phone = identity.phone.clone().or_else(|| known.phone.clone());
+                    profile.phone = phone.or_else(|| test_customer::phone(market));
+                }
                 ProfileScope::Locale => profile.locale = Some(market.default_locale().to_owned()),
                 ProfileScope::Country => profile.country = Some(market.country.to_owned()),
-                ProfileScope::BillingAddress => profile.address = known.address.clone(),
-                ProfileScope::DateOfBirth => profile.date_of_birth = known.date_of_birth.clone(),
+                ProfileScope::BillingAddress => {
+                    profile.address = Some(known.address.clone().unwrap_or_else(|| test_customer::address(market)));
+                }
+                ProfileScope::DateOfBirth => {
+                    let born = || test_customer::DATE_OF_BIRTH.to_owned();
+                    profile.date_of_birth = Some(known.date_of_birth.clone().unwrap_or_else(born));
+                }
                 // Ours: no test customer has one.
                 ProfileScope::NationalIdentification | ProfileScope::Unknown(_) => {}
             }
@@ -120,24 +132,49 @@ impl StoredRequest {
         Some(profile)
     }
 
-    /// Where it goes, if the Partner left that to the journey: to the first address that the Partner knew.
+    /// Where it goes, if the Partner left that to the journey (Express Checkout): to the first address that the Partner knew, or
+    /// to the test customer's, but only into a country that the Partner sends to.
     fn shipping(&self) -> Option<ChosenShipping> {
-        self.body.shipping_config.as_ref()?;
+        let config = self.body.shipping_config.as_ref()?;
         let data = self.body.supplementary_purchase_data.as_deref();
         let first = data.and_then(|data| data.shipping.as_ref()?.first().cloned()).unwrap_or_default();
         let customer = data.and_then(|data| data.customer.clone()).unwrap_or_default();
+        let identity = self.identity.clone().unwrap_or_default();
+        let supported = config.supported_countries.as_deref().unwrap_or_default();
+        let is_supported =
+            |country: &str| supported.is_empty() || supported.iter().any(|other| other.eq_ignore_ascii_case(country));
+        let goes_there = |address: &Address| address.country.as_deref().is_none_or(is_supported);
+        let market = self.market();
+        let elsewhere = || supported.iter().find_map(|country| Market::by_country(country));
+        let market = if is_supported(market.country) { market } else { elsewhere().unwrap_or(market) };
+        let known = first.recipient.unwrap_or_default();
         Some(ChosenShipping {
-            recipient: Some(first.recipient.unwrap_or_else(|| protocol::payments::Recipient {
-                given_name: customer.given_name,
-                family_name: customer.family_name,
-                email: customer.email,
-                phone: customer.phone,
-                ..Default::default()
-            })),
-            address: first.address.or(customer.address),
+            recipient: Some(Recipient {
+                given_name: known.given_name.or(customer.given_name).or(Some(test_customer::GIVEN_NAME.to_owned())),
+                family_name: known
+                    .family_name
+                    .or(customer.family_name)
+                    .or_else(|| Some(test_customer::family_name(market))),
+                email: known.email.or(identity.email).or(customer.email).or_else(|| Some(test_customer::email(market))),
+                phone: known.phone.or(identity.phone).or(customer.phone).or_else(|| test_customer::phone(market)),
+                attention: known.attention,
+                ..Recipient::default()
+            }),
+            address: Some(
+                [first.address, customer.address]
+                    .into_iter()
+                    .flatten()
+                    .find(goes_there)
+                    .unwrap_or_else(|| test_customer::address(market)),
+            ),
             shipping_option: first.shipping_option,
             ..ChosenShipping::default()
         })
+    }
+
+    /// The address that the customer chose in the journey, if that was left to the customer.
+    pub(super) fn chosen_address(&self) -> Option<&Address> {
+        self.approval.as_ref()?.shipping.as_ref()?.address.as_ref()
     }
 
     fn market(&self) -> &'static Market {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::bodies;
 use super::payment_request;
-use super::requests;
+use super::requests::{self, Submission};
 use super::transaction::{CaptureCommand, PaymentTransaction};
 use super::transactions::{self, Description};
 use super::verdict::Persona;
@@ -60,6 +60,17 @@ impl Command {
     /// A member of the body, unless it is null.
     fn given(&self, name: &str) -> Option<&Value> {
         self.body.get(name).filter(|member| !member.is_null())
+    }
+
+    /// What the transaction keeps and shows as it came.
+    fn carried(&self) -> Option<String> {
+        const HERE: [&str; 4] =
+            ["klarna_network_data", "interoperability_data", "point_of_checkout", "point_of_transaction"];
+        const WITHIN: [&str; 2] = ["payment_option_id", "payment_program_enablement_codes"];
+        let wanted = self.body.get("request_payment_transaction");
+        let here = HERE.into_iter().filter_map(|name| Some((name, self.body.get(name)?)));
+        let within = WITHIN.into_iter().filter_map(|name| Some((name, wanted?.get(name)?)));
+        bodies::carried_of(here.chain(within))
     }
 
     /// Whether the answer may hold a token.
@@ -199,7 +210,14 @@ pub(super) async fn authorize(
         Decision::Declined(Refused::StepUpNotPossible) => {
             Ok(Authorized::Answer(declined(command, ResultReason::StepUpNotPossible)))
         }
-        Decision::StepUp => step_up(tx, ctx, on, command, &payment_account, now).await.map(Authorized::Answer),
+        Decision::StepUp => {
+            let recognised = match &evidence {
+                Evidence::Customer(customer) => customer.persona,
+                Evidence::Grant(_) | Evidence::Nobody => None,
+            };
+            let who = (&payment_account, recognised);
+            step_up(tx, ctx, on, command, who, now).await.map(Authorized::Answer)
+        }
     }
 }
 
@@ -266,7 +284,7 @@ impl Approval<'_> {
                 request: grant.and_then(|grant| grant.request.as_ref()),
                 settlement_currency: settlement.and_then(|code| code.parse().ok()),
                 purchase_data: command.given(PURCHASE_DATA).or(approved.purchase_data.as_ref()),
-                passthrough: bodies::passthrough(&command.body),
+                carried: command.carried(),
             };
             let transaction = transactions::insert(tx, ctx, on.1, description, decided).await?;
             answer.push_str("\"payment_transaction_response\":{\"result\":\"APPROVED\",\"payment_transaction\":");
@@ -343,7 +361,7 @@ async fn step_up(
     ctx: &Ctx,
     on: (&PartnerAccountId, &str),
     command: &Command,
-    payment_account: &accounts::PaymentAccountRow,
+    (payment_account, recognised): (&accounts::PaymentAccountRow, Option<Persona>),
     now: i64,
 ) -> Result<Reply, ApiError> {
     let call: AuthorizeRequest = serde_json::from_value(command.body.clone())
@@ -364,12 +382,14 @@ async fn step_up(
         customer_interaction_config: config.customer_interaction_config,
         acquiring_config: call.acquiring_config,
         point_of_checkout: config.point_of_checkout.or(call.point_of_checkout),
+        point_of_transaction: config.point_of_transaction.or(call.point_of_transaction),
         payment_program_enablement_codes: wanted.payment_program_enablement_codes,
         klarna_network_data: call.klarna_network_data,
         interoperability_data: call.interoperability_data,
         ..CreatePaymentRequest::default()
     };
-    let stored = requests::submit(tx, ctx, on, body, payment_account, expires_at).await?;
+    let submission = Submission { payment_account, expires_at, recognised };
+    let stored = requests::submit(tx, ctx, on, body, submission).await?;
     let request = stored.render(tx, ctx).await?;
     let payment = command.amount.map(|_| PaymentTransactionResponse {
         result: Some(AuthorizeResult::StepUpRequired),

@@ -1,17 +1,42 @@
 //! What the bodies of operations on transactions say.
 
+use std::fmt::Write as _;
+
 use kit::http::ApiError;
 use protocol::check_sum;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::operation::invalid;
 
-/// The Partner's passthrough as an object's member, under the name that the caller used, for answering it unaltered.
-pub(super) fn passthrough(body: &Value) -> Option<String> {
-    ["klarna_network_data", "interoperability_data"].into_iter().find_map(|name| {
-        let text = body.get(name)?.as_str()?;
-        Some(format!("\"{name}\":{}", Value::from(text)))
-    })
+/// The Partner's passthrough: the caller's name of it is answered (RULINGS 1.3).
+pub(super) const PASSTHROUGH: [&str; 2] = ["klarna_network_data", "interoperability_data"];
+
+/// Members of a body that are kept and shown as they came: the inside of an object, without its braces, so that it can be put
+/// into another as text. `None` if there are none.
+pub(super) fn carried(body: &Value, names: &[&str]) -> Option<String> {
+    carried_of(names.iter().filter_map(|name| Some((*name, body.get(*name)?))))
+}
+
+/// [`carried`], of members that stand in several places.
+pub(super) fn carried_of<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Option<String> {
+    let mut text = String::new();
+    for (name, value) in members.filter(|(_, value)| !value.is_null()) {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\"{name}\":{value}");
+    }
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The same members as an object.
+///
+/// # Errors
+/// 500 when the text is not of that form.
+pub(super) fn carried_object(text: Option<&str>) -> Result<Map<String, Value>, ApiError> {
+    let Some(text) = text else { return Ok(Map::new()) };
+    serde_json::from_str(&format!("{{{text}}}")).map_err(ApiError::internal)
 }
 
 /// The line items of an operation's body: in its data, or (an alias) on top.

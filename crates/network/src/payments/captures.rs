@@ -5,13 +5,16 @@ use kit::http::ApiError;
 use protocol::PartnerAccountId;
 use serde_json::Value;
 
-use super::bodies::{amount, check_lines, data, lines, passthrough, text};
+use super::bodies::{amount, carried, check_lines, data, lines, text};
 use super::store::{self, CaptureRow};
 use super::stored::{StoredTransaction, locked};
 use super::transaction::{Capture, CaptureCommand};
 use crate::ctx::Ctx;
 use crate::disputes;
 use crate::operation::conflict;
+
+/// What a capture keeps and shows as it came.
+const CARRIED: [&str; 3] = ["klarna_network_data", "interoperability_data", "supplementary_purchase_data"];
 
 /// Captures; the body has passed its shape. Returns the capture.
 pub(super) async fn capture(
@@ -31,7 +34,8 @@ pub(super) async fn capture(
     let sent = lines(body, "supplementary_capture_data");
     check_lines(&sent, capture.amount)?;
     let data = data(body, "supplementary_capture_data", sent.1);
-    let row = stored.insert_capture(tx, &capture, data, passthrough(body), "payment_capture_reference").await?;
+    let carried = carried(body, &CARRIED);
+    let row = stored.insert_capture(tx, &capture, data, carried, "payment_capture_reference").await?;
     stored.settle(tx, ctx, Some(correlation_id), core, &happened).await?;
     stored.foresee_dispute(tx, ctx, &row).await?;
     serde_json::to_string(&stored.wire_capture(&row)?).map_err(ApiError::internal)

@@ -8,8 +8,8 @@ use protocol::{PartnerAccountId, PaymentRequestId};
 use uuid::Uuid;
 
 use super::approval::Identity;
-use super::payment_request::PaymentRequest;
-use super::requests::locked;
+use super::payment_request::{Decided, PaymentRequest, State};
+use super::requests::{StoredRequest, absent, locked};
 use super::store;
 use super::verdict::Persona;
 use crate::ctx::Ctx;
@@ -66,24 +66,63 @@ pub async fn customer_step(
     let account = PartnerAccountId::opaque(&account).map_err(ApiError::internal)?;
     let Some(mut stored) = locked(tx, ctx, &account, id.as_str()).await? else { return Ok(None) };
     let now = ctx.clock.now();
+    let decided = decide(&mut stored, step, now).unwrap_or_else(|_| stored.request.at(now));
+    stored.settle(tx, ctx, correlation_id, decided).await?;
+    let object = stored.render(tx, ctx).await?;
+    Ok(Some(JourneyRequest { account, request: stored.request, body: stored.body, object }))
+}
+
+fn decide(stored: &mut StoredRequest, step: &CustomerStep, now: i64) -> Decided {
     let request = &stored.request;
-    let decided = match step {
+    match step {
         CustomerStep::Look => Ok(request.at(now)),
         CustomerStep::Enter => request.enter(now),
         CustomerStep::Leave => request.leave(now),
         CustomerStep::Refuse => request.refuse(now),
         CustomerStep::Approve(identity) => {
             let purchase = || Persona::of_purchase(stored.body.supplementary_purchase_data.as_deref());
-            let persona = Persona::of(identity.email.as_deref(), identity.phone.as_deref()).or_else(purchase);
+            let said = || Persona::of(identity.email.as_deref(), identity.phone.as_deref());
+            // Whom a token recognised, else whom the journey met, else whom the Partner named (RULINGS "Verdict").
+            let persona = request.persona.or_else(said).or_else(purchase);
             let decided = request.approve(persona, now);
             if decided.is_ok() && request.at(now).0.pending_until.is_none() {
                 stored.identity = Some(identity.clone());
             }
             decided
         }
-    };
-    let decided = decided.unwrap_or_else(|_| stored.request.at(now));
-    stored.settle(tx, ctx, correlation_id, decided).await?;
-    let object = stored.render(tx, ctx).await?;
-    Ok(Some(JourneyRequest { account, request: stored.request, body: stored.body, object }))
+    }
+}
+
+/// The step of a control: its name as the shape allows it.
+pub(super) fn named(name: &str, identity: Identity) -> CustomerStep {
+    match name {
+        "ENTER" => CustomerStep::Enter,
+        "LEAVE" => CustomerStep::Leave,
+        "APPROVE" => CustomerStep::Approve(identity),
+        "REFUSE" => CustomerStep::Refuse,
+        _ => CustomerStep::Look,
+    }
+}
+
+/// Takes a step for the customer, who enters first where that is needed. Unlike in the journey, what is not possible is refused.
+///
+/// # Errors
+/// 403 when the state does not allow it, 404, [`kit::db::DbError`].
+pub(super) async fn force(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (account, correlation_id): (&PartnerAccountId, &str),
+    id: &str,
+    step: &CustomerStep,
+) -> Result<WireRequest, ApiError> {
+    let now = ctx.clock.now();
+    let mut stored = locked(tx, ctx, account, id).await?.ok_or_else(absent)?;
+    let decides = matches!(step, CustomerStep::Approve(_) | CustomerStep::Refuse);
+    if decides && stored.request.at(now).0.state == State::Submitted {
+        let entered = decide(&mut stored, &CustomerStep::Enter, now)?;
+        stored.settle(tx, ctx, Some(correlation_id), entered).await?;
+    }
+    let decided = decide(&mut stored, step, now)?;
+    stored.settle(tx, ctx, Some(correlation_id), decided).await?;
+    stored.render(tx, ctx).await
 }

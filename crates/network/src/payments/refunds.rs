@@ -5,7 +5,7 @@ use kit::http::ApiError;
 use protocol::{DisputeId, PartnerAccountId, PaymentCaptureId, PaymentChargebackId};
 use serde_json::{Value, json};
 
-use super::bodies::{amount, check_lines, data, lines, passthrough, text};
+use super::bodies::{PASSTHROUGH, amount, carried, check_lines, data, lines, text};
 use super::store::{self, CaptureRow, ChargebackRow, RefundRow};
 use super::stored::locked;
 use super::transaction::{Capture, Chargeback, Refund, RefundCommand};
@@ -37,7 +37,7 @@ pub(super) async fn refund(
     };
     let (core, refund, happened) = stored.core.refund(&mut captures, command, ctx.clock.now())?;
     check_lines(&sent, refund.amount)?;
-    let row = refund_row(&refund, data(body, "supplementary_refund_data", sent.1), passthrough(body));
+    let row = refund_row(&refund, data(body, "supplementary_refund_data", sent.1), carried(body, &PASSTHROUGH));
     if !store::insert_refund(tx, account.as_str(), id, &row).await? {
         return Err(conflict("The payment_refund_reference is taken by another refund.")
             .field("payment_refund_reference", "is the reference of another refund of this payment transaction"));

@@ -2,12 +2,14 @@
 
 use kit::http::ApiError;
 use protocol::payments::{
-    Capture as WireCapture, Chargeback as WireChargeback, FundingType, PaymentFunding, PaymentPricing,
+    Capture as WireCapture, Chargeback as WireChargeback, FundingType, PaymentFunding,
     PaymentTransaction as WireTransaction, Refund as WireRefund, RefundedCapture,
 };
 use protocol::{DisputeId, PaymentAccountId, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentRequestId};
 use serde_json::{Map, Value, json};
 
+use super::bodies::carried_object;
+use super::pricing;
 use super::requests::timestamp;
 use super::store::{CaptureRow, ChargebackRow, RefundRow};
 use super::stored::{Parts, StoredTransaction};
@@ -108,13 +110,7 @@ impl StoredTransaction {
             remaining_amount: Some(core.balance.remaining()),
             settlement_currency: row.settlement_currency.parse().ok(),
             payment_funding: Some(funding(core.funding)),
-            payment_pricing: Some(PaymentPricing {
-                // Ours: an estimate, until there are price plans.
-                variable_rate: Some("2.99".to_owned()),
-                fixed_fee: Some(30),
-                currency: Some(core.currency),
-                ..PaymentPricing::default()
-            }),
+            payment_pricing: Some(pricing::estimate(core.currency)),
             created_at: timestamp(core.created_at),
             updated_at: timestamp(core.updated_at),
             expires_at: timestamp(core.expires_at),
@@ -127,10 +123,9 @@ impl StoredTransaction {
         text.pop();
         text.push_str(",\"supplementary_purchase_data\":");
         text.push_str(row.purchase_data.as_deref().unwrap_or("{}"));
-        if let Some(passthrough) = &row.passthrough {
-            // An object of one member, stored without its braces.
+        if let Some(carried) = &row.passthrough {
             text.push(',');
-            text.push_str(passthrough);
+            text.push_str(carried);
         }
         text.push('}');
         Ok(text)
@@ -171,7 +166,7 @@ impl StoredTransaction {
             supplementary_capture_data: Some(stored_data(row.data.as_deref())?),
             ..WireCapture::default()
         };
-        object.extra.extend(passed_through(row.passthrough.as_deref())?);
+        object.extra.extend(carried_object(row.passthrough.as_deref())?);
         Ok(object)
     }
 
@@ -203,7 +198,7 @@ impl StoredTransaction {
             supplementary_refund_data: Some(stored_data(row.data.as_deref())?),
             ..WireRefund::default()
         };
-        object.extra.extend(passed_through(row.passthrough.as_deref())?);
+        object.extra.extend(carried_object(row.passthrough.as_deref())?);
         Ok(object)
     }
 
@@ -233,9 +228,4 @@ fn funding(funding: Funding) -> PaymentFunding {
 
 fn stored_data<T: serde::de::DeserializeOwned + Default>(text: Option<&str>) -> Result<Box<T>, ApiError> {
     text.map_or_else(|| Ok(Box::default()), |text| serde_json::from_str(text).map_err(ApiError::internal))
-}
-
-fn passed_through(text: Option<&str>) -> Result<Map<String, Value>, ApiError> {
-    let Some(text) = text else { return Ok(Map::new()) };
-    serde_json::from_str(&format!("{{{text}}}")).map_err(ApiError::internal)
 }

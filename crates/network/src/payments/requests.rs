@@ -15,13 +15,14 @@ use uuid::Uuid;
 
 use super::approval::{Approval, Identity, ShownCustomer, klarna_customer};
 use super::payment_request::{self, Change, EXPIRY_DEFAULT_US, Happened, InvalidTransition, PaymentRequest, State};
+use super::short_link;
 use super::store::{self, RequestRow};
 use super::verdict::Persona;
 use crate::accounts::{self, PaymentAccountRow};
 use crate::ctx::Ctx;
 use crate::notifications::{self, NewEvent};
 use crate::operation::{forbidden, invalid, not_found};
-use crate::tokens::{self, Grant, Keys};
+use crate::tokens::{self, BroughtCustomer, Grant, Keys};
 
 /// A Payment Request with all that is known of it.
 #[derive(Clone, Debug)]
@@ -36,11 +37,13 @@ pub struct StoredRequest {
     product_id: String,
     pub(super) identity: Option<Identity>,
     pub(super) approval: Option<Approval>,
+    /// Of the short address, where the customer scans a code.
+    short_code: Option<String>,
     version: i64,
 }
 
 impl StoredRequest {
-    fn from_row(row: RequestRow) -> Result<Self, ApiError> {
+    pub(super) fn from_row(row: RequestRow) -> Result<Self, ApiError> {
         let state = |text: &str| State::stored(text).ok_or_else(|| ApiError::internal(format!("state {text}")));
         let request = PaymentRequest {
             id: PaymentRequestId::opaque(&row.request_id).map_err(ApiError::internal)?,
@@ -64,6 +67,7 @@ impl StoredRequest {
             product_id: row.product_id,
             identity: row.identity.as_deref().map(serde_json::from_str).transpose().map_err(ApiError::internal)?,
             approval: row.approval.as_deref().map(serde_json::from_str).transpose().map_err(ApiError::internal)?,
+            short_code: row.short_code,
             version: row.version,
         })
     }
@@ -91,6 +95,7 @@ impl StoredRequest {
             body: json_text(&self.body),
             identity: self.identity.as_ref().map(json_text),
             approval: self.approval.as_ref().map(json_text),
+            short_code: self.short_code.clone(),
         }
     }
 
@@ -106,7 +111,7 @@ impl StoredRequest {
     }
 
     /// Where the customer goes; the address proves that the visitor was given it.
-    fn url(&self, keys: &Keys, base_url: &str) -> String {
+    pub(super) fn url(&self, keys: &Keys, base_url: &str) -> String {
         let id = &self.request.id;
         let region = match self.region() {
             Region::Eu1 => "eu",
@@ -123,14 +128,14 @@ impl StoredRequest {
         let body = &self.body;
         let url = request.state.is_open().then(|| self.url(keys, &ctx.config.base_url));
         let config = body.customer_interaction_config.as_ref();
-        let is_qr = config.and_then(|config| config.method.as_ref()) == Some(&InteractionMethod::QrCode);
+        let target = |code: &String| short_link::address(&ctx.config.base_url, code);
         let interaction = url.as_ref().map(|url| CustomerInteraction {
             method: config.and_then(|config| config.method.clone()).map(present_name),
             payment_request_id: Some(id.clone()),
             payment_request_url: Some(url.clone()),
-            qr_code: is_qr.then(|| QrCode {
+            qr_code: self.is_scanned().then(|| QrCode {
                 image_url: Some(url.replacen("/start?", "/qr.svg?", 1)),
-                target_url: Some(url.clone()),
+                target_url: Some(self.short_code.as_ref().map_or_else(|| url.clone(), target)),
                 ..QrCode::default()
             }),
             ..CustomerInteraction::default()
@@ -168,10 +173,12 @@ impl StoredRequest {
             shipping_config: body.shipping_config.clone(),
             acquiring_config: body.acquiring_config.clone(),
             point_of_checkout: body.point_of_checkout.clone(),
+            point_of_transaction: body.point_of_transaction.clone(),
             payment_program_enablement_codes: body.payment_program_enablement_codes.clone(),
             supplementary_purchase_data: body.supplementary_purchase_data.clone(),
             klarna_network_data: body.klarna_network_data.clone(),
             interoperability_data: body.interoperability_data.clone(),
+            additional_data: body.additional_data.clone(),
             state_context: Some(context),
             ..WireRequest::default()
         }
@@ -185,6 +192,20 @@ impl StoredRequest {
         let keys = tokens::keys_in(tx, ctx).await?;
         let customer = self.customer(tx, ctx).await?;
         Ok(self.wire(ctx, &keys, &self.request, customer.as_ref()))
+    }
+
+    /// Whether the customer scans a code.
+    fn is_scanned(&self) -> bool {
+        let config = self.body.customer_interaction_config.as_ref();
+        config.and_then(|config| config.method.as_ref()) == Some(&InteractionMethod::QrCode)
+    }
+
+    /// Gives a request that is scanned its short address.
+    async fn shorten(&mut self, tx: &mut Tx, ctx: &Ctx) -> Result<(), ApiError> {
+        if self.is_scanned() && self.short_code.is_none() {
+            self.short_code = Some(short_link::new_code(tx, ctx).await?);
+        }
+        Ok(())
     }
 
     /// Takes a decision over, saves it and tells of it.
@@ -288,23 +309,33 @@ pub(super) async fn locked(
     Ok(readable.then_some(stored))
 }
 
-/// Stores a new request and tells of it. `body` has passed its shape; its expiry was read into `expires_at`.
+/// What a new request is made of beside what its body says.
+pub(super) struct Submission<'a> {
+    pub(super) payment_account: &'a PaymentAccountRow,
+    /// Read out of the body, or beside it; `None` takes the default.
+    pub(super) expires_at: Option<i64>,
+    /// Of the stored customer whom the caller's tokens recognise.
+    pub(super) recognised: Option<Persona>,
+}
+
+/// Stores a new request and tells of it. `body` has passed its shape.
 pub(super) async fn submit(
     tx: &mut Tx,
     ctx: &Ctx,
     (account, correlation_id): (&PartnerAccountId, &str),
     mut body: CreatePaymentRequest,
-    payment_account: &PaymentAccountRow,
-    expires_at: Option<i64>,
+    submission: Submission<'_>,
 ) -> Result<StoredRequest, ApiError> {
+    let Submission { payment_account, expires_at, recognised } = submission;
     let now = ctx.clock.now();
     let currency = body.currency.take().ok_or_else(|| ApiError::internal("the shape requires a currency"))?;
     let amount = body.amount.take();
     body.extra.clear();
     let id = PaymentRequestId::new(Region::for_currency(&currency), ctx.random.id(now));
     let expires_at = expires_at.unwrap_or_else(|| now.saturating_add(EXPIRY_DEFAULT_US));
-    let (request, happened) = PaymentRequest::submit(id, currency, amount, expires_at, now);
-    let stored = StoredRequest {
+    let (mut request, happened) = PaymentRequest::submit(id, currency, amount, expires_at, now);
+    request.persona = recognised;
+    let mut stored = StoredRequest {
         account: account.clone(),
         request,
         body,
@@ -312,8 +343,10 @@ pub(super) async fn submit(
         product_id: payment_account.product_id.clone(),
         identity: None,
         approval: None,
+        short_code: None,
         version: 1,
     };
+    stored.shorten(tx, ctx).await?;
     store::insert_request(tx, &stored.to_row()).await?;
     stored.tell(tx, ctx, Some(correlation_id), &happened).await?;
     Ok(stored)
@@ -325,12 +358,15 @@ pub(super) async fn create(
     ctx: &Ctx,
     on: (&PartnerAccountId, &str),
     body: &Value,
+    recognition: &BroughtCustomer,
 ) -> Result<WireRequest, ApiError> {
     let payment_account = accounts::resolve_payment_account(tx, on.0, body.get("acquiring_config")).await?;
     payment_account.require_enabled_product()?;
     let body = parse(body)?;
     let expires_at = expiry(body.customer_interaction_config.as_ref(), ctx.clock.now())?;
-    let stored = submit(tx, ctx, on, body, &payment_account, expires_at).await?;
+    let recognised = recognition.customer(tx, on.0).await?.and_then(|customer| customer.persona);
+    let submission = Submission { payment_account: &payment_account, expires_at, recognised };
+    let stored = submit(tx, ctx, on, body, submission).await?;
     stored.render(tx, ctx).await
 }
 
@@ -382,6 +418,15 @@ pub(super) async fn behind_grant(
     store::request(tx, account.as_str(), request.as_str()).await?.map(StoredRequest::from_row).transpose()
 }
 
+/// Whether the customer is in the journey of a request right now. For interoperability.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn is_in_progress(tx: &mut Tx, account: &PartnerAccountId, id: &str, now: i64) -> Result<bool, ApiError> {
+    let Some(row) = store::request(tx, account.as_str(), id).await? else { return Ok(false) };
+    Ok(StoredRequest::from_row(row)?.request.at(now).0.state == State::InProgress)
+}
+
 /// Lets happen what is due, and says what the request is then; `None` when it is absent or past being read.
 pub(super) async fn pass_time(
     ctx: &Ctx,
@@ -414,7 +459,7 @@ pub(super) async fn update(
     ctx: &Ctx,
     (account, correlation_id): (&PartnerAccountId, &str),
     id: &str,
-    patch: &Value,
+    (patch, recognition): (&Value, &BroughtCustomer),
 ) -> Result<WireRequest, ApiError> {
     let now = ctx.clock.now();
     let mut stored = locked(tx, ctx, account, id).await?.ok_or_else(absent)?;
@@ -447,7 +492,10 @@ pub(super) async fn update(
     (body.currency, body.amount) = (None, None);
     body.extra.clear();
     stored.body = body;
-    let decided = stored.request.update(change, now)?;
+    stored.shorten(tx, ctx).await?;
+    let recognised = recognition.customer(tx, account).await?.and_then(|customer| customer.persona);
+    let mut decided = stored.request.update(change, now)?;
+    decided.0.persona = recognised.or(decided.0.persona);
     stored.settle(tx, ctx, Some(correlation_id), decided).await?;
     stored.render(tx, ctx).await
 }

@@ -28,6 +28,7 @@ row! {
         pub(crate) body: String,
         pub(crate) identity: Option<String>,
         pub(crate) approval: Option<String>,
+        pub(crate) short_code: Option<String>,
     }
 }
 
@@ -35,8 +36,8 @@ pub(crate) async fn insert_request(tx: &mut Tx, row: &RequestRow) -> Result<(), 
     let sql =
         "insert into payment_requests (account_id, request_id, version, state, previous_state, state_reason, currency,
             amount, persona, pending_until, created_at, updated_at, expires_at, ended_at, due_at, payment_account_id,
-            product_id, body, identity, approval)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+            product_id, body, identity, approval, short_code)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
     let values = params![
         &row.account_id,
         &row.request_id,
@@ -57,7 +58,8 @@ pub(crate) async fn insert_request(tx: &mut Tx, row: &RequestRow) -> Result<(), 
         &row.product_id,
         &row.body,
         &row.identity,
-        &row.approval
+        &row.approval,
+        &row.short_code
     ];
     tx.execute(sql, values).await.map(drop)
 }
@@ -65,9 +67,18 @@ pub(crate) async fn insert_request(tx: &mut Tx, row: &RequestRow) -> Result<(), 
 pub(crate) async fn request(tx: &mut Tx, account: &str, request: &str) -> Result<Option<RequestRow>, DbError> {
     let sql = "select account_id, request_id, version, state, previous_state, state_reason, currency, amount, persona,
             pending_until, created_at, updated_at, expires_at, ended_at, due_at, payment_account_id, product_id, body,
-            identity, approval
+            identity, approval, short_code
         from payment_requests where account_id = $1 and request_id = $2";
     tx.fetch_optional(sql, params![account, request]).await
+}
+
+/// The request that a short address leads to.
+pub(crate) async fn request_by_short_code(tx: &mut Tx, code: &str) -> Result<Option<RequestRow>, DbError> {
+    let sql = "select account_id, request_id, version, state, previous_state, state_reason, currency, amount, persona,
+            pending_until, created_at, updated_at, expires_at, ended_at, due_at, payment_account_id, product_id, body,
+            identity, approval, short_code
+        from payment_requests where short_code = $1";
+    tx.fetch_optional(sql, params![code]).await
 }
 
 row! { struct AccountRow { account_id: String } }
@@ -83,7 +94,7 @@ pub(crate) async fn lock_request(tx: &mut Tx, account: &str, request: &str) -> R
     let sql = "update payment_requests set version = version + 1 where account_id = $1 and request_id = $2
         returning account_id, request_id, version, state, previous_state, state_reason, currency, amount, persona,
             pending_until, created_at, updated_at, expires_at, ended_at, due_at, payment_account_id, product_id, body,
-            identity, approval";
+            identity, approval, short_code";
     tx.fetch_optional(sql, params![account, request]).await
 }
 
@@ -91,7 +102,7 @@ pub(crate) async fn save_request(tx: &mut Tx, row: &RequestRow) -> Result<(), Db
     let sql =
         "update payment_requests set state = $4, previous_state = $5, state_reason = $6, currency = $7, amount = $8,
             persona = $9, pending_until = $10, updated_at = $11, expires_at = $12, ended_at = $13, due_at = $14,
-            payment_account_id = $15, product_id = $16, body = $17, identity = $18, approval = $19
+            payment_account_id = $15, product_id = $16, body = $17, identity = $18, approval = $19, short_code = $20
         where account_id = $1 and request_id = $2 and version = $3";
     let values = params![
         &row.account_id,
@@ -112,7 +123,8 @@ pub(crate) async fn save_request(tx: &mut Tx, row: &RequestRow) -> Result<(), Db
         &row.product_id,
         &row.body,
         &row.identity,
-        &row.approval
+        &row.approval,
+        &row.short_code
     ];
     changed_one(tx.execute(sql, values).await?)
 }

@@ -479,12 +479,24 @@ impl PaymentTransaction {
     /// # Errors
     /// [`Refusal::FundingSettled`].
     pub fn fund(&self, now: i64) -> Decided<()> {
+        self.settle_funding(Funding::Funded, EventType::PaymentFundingFunded, now)
+    }
+
+    /// It is given up before its time.
+    ///
+    /// # Errors
+    /// [`Refusal::FundingSettled`].
+    pub fn give_up(&self, now: i64) -> Decided<()> {
+        self.settle_funding(Funding::Expired, EventType::PaymentFundingExpired, now)
+    }
+
+    fn settle_funding(&self, funding: Funding, event: EventType, now: i64) -> Decided<()> {
         let (mut this, mut happened) = self.at(now);
         if this.funding != Funding::Pending || this.state == State::Closed {
             return Err(Refusal::FundingSettled);
         }
-        this.funding = Funding::Funded;
-        happened.push(this.happened(EventType::PaymentFundingFunded, now, Detail::Funding));
+        this.funding = funding;
+        happened.push(this.happened(event, now, Detail::Funding));
         Ok((this, (), happened))
     }
 

@@ -3,10 +3,11 @@
 use http::StatusCode;
 use kit::db::{DbError, Tx, UnitFuture};
 use kit::http::ApiError;
+use protocol::payments::FundingState;
 use protocol::{Currency, PartnerAccountId, PaymentRequestId};
 use serde_json::{Value, json};
 
-use super::bodies::{amount, passthrough, text};
+use super::bodies::{PASSTHROUGH, amount, carried_object, carried_of, text};
 use super::rendering::Part;
 use super::requests::merge;
 use super::store::{self, TransactionRow};
@@ -25,7 +26,8 @@ pub(super) struct Description<'a> {
     pub(super) request: Option<&'a PaymentRequestId>,
     pub(super) settlement_currency: Option<Currency>,
     pub(super) purchase_data: Option<&'a Value>,
-    pub(super) passthrough: Option<String>,
+    /// Members that are shown as they came (see [`super::bodies::carried`]).
+    pub(super) carried: Option<String>,
 }
 
 impl From<Refusal> for ApiError {
@@ -83,7 +85,7 @@ pub(super) async fn insert(
         open_disputes: core.open_disputes,
         purchase_reference: purchase_reference.and_then(Value::as_str).map(str::to_owned),
         purchase_data: description.purchase_data.map(ToString::to_string),
-        passthrough: description.passthrough,
+        passthrough: description.carried,
     };
     let stored = StoredTransaction { account: description.account.clone(), core, row };
     if !store::insert_transaction(tx, &stored.row).await? {
@@ -223,8 +225,11 @@ async fn describe(tx: &mut Tx, stored: &mut StoredTransaction, body: &Value) -> 
         row.purchase_data = Some(data.to_string());
         changed = true;
     }
-    if let Some(passthrough) = passthrough(body) {
-        row.passthrough = Some(passthrough);
+    if PASSTHROUGH.iter().any(|name| body.get(*name).is_some_and(|sent| !sent.is_null())) {
+        let mut kept = carried_object(row.passthrough.as_deref())?;
+        kept.retain(|name, _| !PASSTHROUGH.contains(&name.as_str()));
+        let sent = PASSTHROUGH.iter().filter_map(|name| Some((*name, body.get(*name)?)));
+        row.passthrough = carried_of(sent.chain(kept.iter().map(|(name, value)| (name.as_str(), value))));
         changed = true;
     }
     if !changed {
@@ -237,14 +242,21 @@ async fn describe(tx: &mut Tx, stored: &mut StoredTransaction, body: &Value) -> 
     }
 }
 
-/// The money of a payment that is not guaranteed has come. For the console.
-///
-/// # Errors
-/// 403 when it was guaranteed or is settled, 404, [`DbError`].
-pub async fn fund(tx: &mut Tx, ctx: &Ctx, account: &PartnerAccountId, id: &str) -> Result<(), ApiError> {
+/// The money of a payment that is not guaranteed comes, or is given up. Returns the transaction.
+pub(super) async fn settle_funding(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (account, correlation_id): (&PartnerAccountId, &str),
+    id: &str,
+    state: &FundingState,
+) -> Result<String, ApiError> {
     let mut stored = locked(tx, account, id).await?;
-    let (core, (), happened) = stored.core.fund(ctx.clock.now())?;
-    stored.settle(tx, ctx, None, core, &happened).await
+    let now = ctx.clock.now();
+    let decided = if *state == FundingState::Expired { stored.core.give_up(now) } else { stored.core.fund(now) };
+    let (core, (), happened) = decided?;
+    stored.settle(tx, ctx, Some(correlation_id), core, &happened).await?;
+    let parts = stored.parts(tx).await?;
+    stored.json(&parts)
 }
 
 /// One line of [`list`].

@@ -6,8 +6,12 @@
 //! [`find_customer_token`], [`issue_customer_token`], [`seed_customer_token`].
 
 mod api;
+mod interoperability;
 pub mod recognition;
+mod sdk_token;
+mod session;
 mod session_token;
+mod shopping;
 mod store;
 
 use std::sync::OnceLock;
@@ -30,8 +34,10 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use api::routes;
+pub use api::{routes, testing_routes};
 pub use recognition::{Acquaintance, Brought, Recognition, recognise};
+pub use sdk_token::{SDK_TOKEN_US, SdkToken, issue_sdk_token, redeem_sdk_token};
+pub use session::BroughtCustomer;
 pub use session_token::{Claims, Signer, Standing, TokenError};
 
 use crate::ctx::Ctx;
@@ -89,6 +95,7 @@ impl Keys {
             sid: request.uuid().unwrap_or_default().to_string(),
             prid: Some(request.to_string()),
             paid: account.to_string(),
+            cid: None,
             cur: None,
             amt: None,
             st: Standing::Submitted,
@@ -202,6 +209,7 @@ impl Grant {
             sid: self.id.to_string(),
             prid: self.request.as_ref().map(ToString::to_string),
             paid: self.account.to_string(),
+            cid: self.customer_token_id.clone(),
             cur: self.currency.map(|currency| currency.code().to_owned()),
             amt: self.amount,
             st: Standing::Completed,
@@ -261,6 +269,38 @@ pub async fn grant(tx: &mut Tx, grant: &Grant) -> Result<(), ApiError> {
 /// [`kit::db::DbError`].
 pub async fn find_grant(tx: &mut Tx, account: &PartnerAccountId, id: Uuid) -> Result<Option<Grant>, ApiError> {
     store::grant(tx, account.as_str(), &id.to_string()).await?.map(Grant::from_row).transpose()
+}
+
+/// Why a grant cannot be spent, if it cannot.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn grant_standing(
+    tx: &mut Tx,
+    account: &PartnerAccountId,
+    id: Uuid,
+    now: i64,
+) -> Result<Option<Unspendable>, ApiError> {
+    let row = store::grant(tx, account.as_str(), &id.to_string()).await?;
+    Ok(row.map_or(Some(Unspendable::Unknown), |row| standing(&row, now)))
+}
+
+fn standing(row: &store::GrantRow, now: i64) -> Option<Unspendable> {
+    match row.state.as_str() {
+        "SPENDABLE" if row.expires_at > now => None,
+        "SPENDABLE" => Some(Unspendable::Expired),
+        "SPENT" => Some(Unspendable::Spent),
+        // Ours: a grant that was taken back is as if it had never been.
+        _ => Some(Unspendable::Unknown),
+    }
+}
+
+/// What a grant was spent on: the id of a Payment Transaction.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn spent_by(tx: &mut Tx, account: &PartnerAccountId, id: Uuid) -> Result<Option<String>, ApiError> {
+    Ok(store::spent_by(tx, account.as_str(), &id.to_string()).await?)
 }
 
 /// Takes a grant back; `false` when it is spent (or was taken back before).
@@ -422,13 +462,9 @@ pub async fn spend(
         Presented::Grant { header, id, .. } => (*header, id.to_string()),
     };
     let Some(row) = store::spend_grant(tx, account.as_str(), &id, spent_by, now).await? else {
-        let why = match store::grant(tx, account.as_str(), &id).await? {
-            None => Unspendable::Unknown,
-            Some(row) if row.state == "SPENT" => Unspendable::Spent,
-            Some(row) if row.state == "SPENDABLE" => Unspendable::Expired,
-            // Ours: a grant that was taken back is as if it had never been.
-            Some(_) => Unspendable::Unknown,
-        };
+        let row = store::grant(tx, account.as_str(), &id).await?;
+        // A grant that is spendable after all was given back in between: as good as expired.
+        let why = row.map_or(Unspendable::Unknown, |row| standing(&row, now).unwrap_or(Unspendable::Expired));
         return Ok(Spending::Not { header, why });
     };
     let grant = Grant::from_row(row)?;
@@ -505,6 +541,19 @@ pub fn customer_token_header(headers: &HeaderMap) -> Option<&str> {
 /// [`kit::db::DbError`].
 pub async fn find_customer_token(tx: &mut Tx, token: &str) -> Result<Option<StoredCustomer>, ApiError> {
     let row = store::customer_token_by_hash(tx, &hash(token)).await?;
+    row.as_ref().map(StoredCustomer::from_row).transpose()
+}
+
+/// The customer behind a row of this account.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn find_stored_customer(
+    tx: &mut Tx,
+    account: &PartnerAccountId,
+    id: &str,
+) -> Result<Option<StoredCustomer>, ApiError> {
+    let row = store::customer_token(tx, account.as_str(), id).await?;
     row.as_ref().map(StoredCustomer::from_row).transpose()
 }
 

@@ -19,6 +19,9 @@ pub struct Claims {
     pub prid: Option<String>,
     /// The account that it was issued for.
     pub paid: String,
+    /// The stored customer whom it recognises, by the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cid: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cur: Option<String>,
     /// Minor units.
@@ -102,6 +105,7 @@ mod tests {
             sid: "0195".into(),
             prid: Some("krn:payment:eu1:request:0b0e8d5e-1111-4a2b-9c3d-000000000001".into()),
             paid: "krn:partner:global:account:test:MQ7R2T9A".into(),
+            cid: None,
             cur: Some("EUR".into()),
             amt: Some(4990),
             st: Standing::Completed,

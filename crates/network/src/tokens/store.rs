@@ -1,4 +1,4 @@
-//! Rows of keys, grants and customer tokens.
+//! Rows of keys, grants, customer tokens, SDK tokens and shopping sessions.
 
 use kit::db::{DbError, Tx};
 use kit::{params, row};
@@ -147,4 +147,94 @@ pub(crate) async fn revoke_customer_token(
     let sql = "update customer_tokens set state = 'REVOKED', revoked_at = $3
         where account_id = $1 and token_id = $2 and state = 'ACTIVE'";
     Ok(tx.execute(sql, params![account, token_id, now]).await? > 0)
+}
+
+row! { struct SpenderRow { spent_by: Option<String> } }
+
+/// What a grant was spent on.
+pub(crate) async fn spent_by(tx: &mut Tx, account: &str, grant_id: &str) -> Result<Option<String>, DbError> {
+    let sql = "select spent_by from grants where account_id = $1 and grant_id = $2 and state = 'SPENT'";
+    Ok(tx.fetch_optional::<SpenderRow>(sql, params![account, grant_id]).await?.and_then(|row| row.spent_by))
+}
+
+row! {
+    /// What an SDK token stands for.
+    pub(crate) struct SdkTokenRow {
+        pub(crate) account_id: String,
+        pub(crate) region: String,
+        pub(crate) claims: String,
+    }
+}
+
+pub(crate) async fn insert_sdk_token(
+    tx: &mut Tx,
+    row: &SdkTokenRow,
+    token_hash: &str,
+    (issued_at, expires_at): (i64, i64),
+) -> Result<(), DbError> {
+    let sql = "insert into sdk_tokens (account_id, token_hash, region, claims, issued_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6)";
+    let values = params![&row.account_id, token_hash, &row.region, &row.claims, issued_at, expires_at];
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Uses a token if nobody has and its time is not over.
+pub(crate) async fn use_sdk_token(tx: &mut Tx, token_hash: &str, now: i64) -> Result<Option<SdkTokenRow>, DbError> {
+    let sql = "update sdk_tokens set used_at = $2
+        where token_hash = $1 and used_at is null and expires_at > $2
+        returning account_id, region, claims";
+    tx.fetch_optional(sql, params![token_hash, now]).await
+}
+
+/// Those whose time is over.
+pub(crate) async fn delete_sdk_tokens(tx: &mut Tx, account: &str, now: i64) -> Result<(), DbError> {
+    let sql = "delete from sdk_tokens where account_id = $1 and expires_at <= $2";
+    tx.execute(sql, params![account, now]).await.map(drop)
+}
+
+row! {
+    /// A shopping session as stored.
+    pub(crate) struct ShoppingSessionRow {
+        pub(crate) account_id: String,
+        pub(crate) session_id: String,
+        pub(crate) purchase_reference: Option<String>,
+        pub(crate) sealed: Vec<u8>,
+        pub(crate) created_at: i64,
+        pub(crate) expires_at: i64,
+    }
+}
+
+pub(crate) async fn insert_shopping_session(tx: &mut Tx, row: &ShoppingSessionRow) -> Result<(), DbError> {
+    let sql =
+        "insert into shopping_sessions (account_id, session_id, purchase_reference, sealed, created_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6)";
+    let values =
+        params![&row.account_id, &row.session_id, &row.purchase_reference, &row.sealed, row.created_at, row.expires_at];
+    tx.execute(sql, values).await.map(drop)
+}
+
+pub(crate) async fn shopping_session(
+    tx: &mut Tx,
+    account: &str,
+    session_id: &str,
+) -> Result<Option<ShoppingSessionRow>, DbError> {
+    let sql = "select account_id, session_id, purchase_reference, sealed, created_at, expires_at
+        from shopping_sessions where account_id = $1 and session_id = $2";
+    tx.fetch_optional(sql, params![account, session_id]).await
+}
+
+row! { struct SessionIdRow { session_id: String } }
+
+/// The latest session that was made for a purchase and is not over.
+pub(crate) async fn shopping_session_of_purchase(
+    tx: &mut Tx,
+    account: &str,
+    purchase_reference: &str,
+    now: i64,
+) -> Result<Option<String>, DbError> {
+    let sql = "select session_id from shopping_sessions
+        where account_id = $1 and purchase_reference = $2 and expires_at > $3
+        order by created_at desc, session_id desc limit 1";
+    let row = tx.fetch_optional::<SessionIdRow>(sql, params![account, purchase_reference, now]).await?;
+    Ok(row.map(|row| row.session_id))
 }

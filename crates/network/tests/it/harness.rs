@@ -36,19 +36,25 @@ pub struct Place {
     _temporary: tempfile::TempDir,
 }
 
+fn place(url: Option<String>) -> Place {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().to_owned();
+    let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.join("network.db").display()));
+    let mut db = DbConfig::new(url);
+    db.pool_size = 6;
+    Place { db, folder, _temporary: temporary }
+}
+
+/// A new place on SQLite alone, for tests that need many.
+pub fn sqlite_place() -> Place {
+    place(None)
+}
+
 /// A new place for each engine at hand.
 pub async fn places() -> Vec<Place> {
-    let new = |url: Option<String>| {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = temporary.path().to_owned();
-        let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.join("network.db").display()));
-        let mut db = DbConfig::new(url);
-        db.pool_size = 6;
-        Place { db, folder, _temporary: temporary }
-    };
-    let mut places = vec![new(None)];
+    let mut places = vec![sqlite_place()];
     match std::env::var(testing::POSTGRES_URL) {
-        Ok(server) => places.push(new(Some(testing::new_postgres_database(&server).await.unwrap()))),
+        Ok(server) => places.push(place(Some(testing::new_postgres_database(&server).await.unwrap()))),
         Err(_) => eprintln!("passed over: {} names no server", testing::POSTGRES_URL),
     }
     places

@@ -19,6 +19,7 @@ mod notifications;
 mod payments_authorize;
 mod payments_books;
 mod payments_requests;
+mod payments_sequences;
 mod payments_steps;
 mod payments_transactions;
 mod presentation;

@@ -322,7 +322,15 @@ async fn every_fault_of_an_authorization_is_named() {
         body["step_up_config"]["customer_interaction_config"] = json!({"method": "QR_CODE"});
         let asked = authorize(&end, &[], &body).await.expect(200);
         let interaction = &asked["payment_request"]["state_context"]["customer_interaction"];
-        assert_eq!(interaction["qr_code"]["target_url"], interaction["payment_request_url"]);
+        let image = interaction["qr_code"]["image_url"].as_str().unwrap().strip_prefix(&end.base).unwrap();
+        let shown = end.send(Method::GET, image, &[], None).await;
+        assert_eq!((shown.status, shown.header("content-type")), (200, Some("image/svg+xml")));
+        assert!(shown.text.starts_with("<svg"));
+        let short = interaction["qr_code"]["target_url"].as_str().unwrap().strip_prefix(&end.base).unwrap();
+        assert_eq!((&short[..3], short.len()), ("/l/", 11));
+        let led = end.send(Method::GET, short, &[], None).await;
+        assert_eq!((led.status, led.header("location")), (303, interaction["payment_request_url"].as_str()));
+        assert_eq!(end.send(Method::GET, "/l/AAAAAAAA", &[], None).await.status, 404);
     }
 }
 

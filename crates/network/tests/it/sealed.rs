@@ -22,6 +22,8 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         let path = "/v2/notification/signing-keys";
         let first = harness::start(&place, Wishes::default()).await;
         let made = first.ap_once("once", Method::POST, path, None).await.expect(201);
+        let basket = serde_json::json!({"supplementary_purchase_data": {"customer": {"given_name": "Ada"}}});
+        first.ap(Method::POST, "/v1/shopping/sessions", Some(&basket)).await.expect(201);
         let credentials = serde_json::to_value(&first.credentials.partner).unwrap();
         // Whatever else is sealed.
         let dispute = disputes::id(&disputes::dispute(&first, "FRAMEWORK_2026", "INCORRECT_AMOUNT").await);

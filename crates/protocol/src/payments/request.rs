@@ -85,6 +85,7 @@ wire_struct! {
         pub shipping_config: ShippingConfig,
         pub acquiring_config: AcquiringConfig,
         pub point_of_checkout: PointOfCheckout,
+        pub point_of_transaction: PointOfTransaction,
         pub payment_program_enablement_codes: Vec<String>,
         /// The Partner's passthrough: a serialized document that nobody on the way opens.
         pub klarna_network_data: String,
@@ -164,12 +165,14 @@ wire_struct! {
         pub shipping_config: ShippingConfig,
         pub acquiring_config: AcquiringConfig,
         pub point_of_checkout: PointOfCheckout,
+        pub point_of_transaction: PointOfTransaction,
         pub payment_program_enablement_codes: Vec<String>,
         pub supplementary_purchase_data: Box<SupplementaryPurchaseData>,
         pub klarna_network_data: String,
         pub interoperability_data: String,
         /// The passthrough's way back to the Partner.
         pub klarna_network_response_data: String,
+        pub additional_data: String,
         pub state_context: StateContext,
         /// In events of the older generation.
         pub payment_transaction_id: PaymentTransactionId,

@@ -10,9 +10,11 @@
 mod credentials;
 mod disputes;
 mod notifications;
+mod payments;
 mod presentation;
 mod programs;
 mod settlements;
+mod tokens;
 mod values;
 
 use std::collections::BTreeSet;
@@ -222,8 +224,16 @@ macro_rules! contracts {
 
 /// Every operation that has a test.
 fn held() -> impl Iterator<Item = &'static str> {
-    let files =
-        [credentials::HELD, disputes::HELD, notifications::HELD, presentation::HELD, programs::HELD, settlements::HELD];
+    let files = [
+        credentials::HELD,
+        disputes::HELD,
+        notifications::HELD,
+        payments::HELD,
+        presentation::HELD,
+        programs::HELD,
+        settlements::HELD,
+        tokens::HELD,
+    ];
     files.into_iter().flatten().copied()
 }
 

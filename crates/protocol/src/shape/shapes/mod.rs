@@ -106,12 +106,18 @@ fn payment_request_rows(create: bool) -> Vec<Row> {
         Row::new("shipping_config.mode", Kind::OneOf(ShippingMode::KNOWN_TEXTS)),
         Row::new("shipping_config.supported_countries[]", Kind::Country),
         reference("payment_program_enablement_codes[]"),
-        Row::new("additional_data", Kind::Blob { min: 0, max: ADDITIONAL_DATA_LENGTH_MAX }).personal(),
+        additional_data(),
     ]);
     rows.extend(acquiring_config_rows());
     rows.extend(point_of_checkout_rows(""));
+    rows.extend(point_of_transaction_rows(""));
     rows.extend(passthrough_rows());
     rows
+}
+
+/// Beside the purchase data, as one plug-in sends it: whatever text the Partner likes.
+fn additional_data() -> Row {
+    Row::new("additional_data", Kind::Blob { min: 0, max: ADDITIONAL_DATA_LENGTH_MAX }).personal()
 }
 
 fn authorize_rows() -> Vec<Row> {

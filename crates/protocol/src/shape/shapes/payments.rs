@@ -1,8 +1,8 @@
 //! Payments: what is answered (RULINGS "Objects"). What is sent stands beside it in [`super`].
 
 use super::{
-    AMOUNT, ANY_INTEGER, COUNT, Kind, PASSTHROUGH_LENGTH_MAX, Row, WEB_URL, acquiring_config_rows, address_rows,
-    customer_interaction_rows, delivery_rows, line_item_rows, passthrough_rows, point_of_checkout_rows,
+    AMOUNT, ANY_INTEGER, COUNT, Kind, PASSTHROUGH_LENGTH_MAX, Row, WEB_URL, acquiring_config_rows, additional_data,
+    address_rows, customer_interaction_rows, delivery_rows, line_item_rows, passthrough_rows, point_of_checkout_rows,
     point_of_transaction_rows, reference, shipping_rows, supplementary_purchase_data_rows, text, text_of, under,
 };
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
         ShippingMode, StateReason, TokenScope, TransactionState,
     },
 };
+
+/// What a customer can do in the journey.
+pub const CUSTOMER_STEPS: &[&str] = &["ENTER", "LEAVE", "APPROVE", "REFUSE"];
 
 crate::shapes! {
     /// A Payment Request.
@@ -26,6 +29,14 @@ crate::shapes! {
     payment_refund = payment_refund_rows(), &[];
     /// A chargeback.
     payment_chargeback = payment_chargeback_rows(), &[];
+    /// Body of the control that settles the funding of a payment that is not guaranteed.
+    settle_funding = vec![Row::new("state", Kind::OneOf(&["FUNDED", "EXPIRED"])).required()], &[];
+    /// Body of the control that does what a customer would.
+    customer_step = vec![
+        Row::new("step", Kind::OneOf(CUSTOMER_STEPS)).required(),
+        Row::new("email", Kind::Email).personal(),
+        Row::new("phone", Kind::Phone).personal(),
+    ], &[];
 }
 
 fn payment_request_rows() -> Vec<Row> {
@@ -57,6 +68,7 @@ fn payment_request_rows() -> Vec<Row> {
     rows.extend(point_of_transaction_rows(""));
     rows.extend(supplementary_purchase_data_rows("supplementary_purchase_data"));
     rows.extend(passthrough_answer_rows());
+    rows.push(additional_data());
     rows.push(Row::new("state_context", Kind::Object).required());
     rows.extend(under("state_context", state_context_rows()));
     rows

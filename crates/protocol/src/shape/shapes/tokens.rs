@@ -26,6 +26,13 @@ crate::shapes! {
         Row::new("sdk_token", Kind::Text { min: 1, max: 8192 }).personal().required(),
         Row::new("expires_at", Kind::Timestamp).required(),
     ], &[];
+    /// Body of the control that redeems an SDK token as the Web SDK would.
+    redeem_sdk_token = vec![Row::new("sdk_token", Kind::Text { min: 1, max: 8192 }).personal().required()], &[];
+    /// What an SDK token stood for.
+    redeemed_sdk_token = vec![
+        Row::new("partner_account_id", Kind::Id(KrnKind::PartnerAccount)).required(),
+        Row::new("klarna_network_session_token", Kind::Id(KrnKind::SessionToken)).personal().required(),
+    ], &[];
     /// Answer of POST `…/identity/customer-token/introspect`.
     introspection = vec![
         Row::new("status", Kind::OneOf(&["ACTIVE", "REVOKED"])).required(),
@@ -33,6 +40,16 @@ crate::shapes! {
         Row::new("scopes[]", Kind::OneOf(TokenScope::KNOWN_TEXTS)),
         Row::new("issued_at", AMOUNT).required(),
         reference("customer_token_reference"),
+    ], &[];
+    /// Query of the older GET `…/interoperability`.
+    read_interoperability = vec![
+        Row::new("currency", Kind::Currency).required(),
+        Row::new("country", Kind::Country),
+        Row::new("interoperability_token", Kind::Blob { min: 1, max: 8192 }).personal(),
+        Row::new("payment_amount", Kind::Int { min: 1, max: i32::MAX as i64 }),
+        text_of("merchant_reference", 1, 256),
+        reference("purchase_reference"),
+        text_of("platform_reference", 1, 256),
     ], &[];
     /// Answer of the older GET `…/interoperability`.
     interoperability = vec![
