@@ -9,12 +9,14 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kit::clock::{Clock, MINUTE_US, SECOND_US};
+use kit::db::DbError;
 use kit::http::ApiError;
 use protocol::{CredentialId, ErrorCode, PartnerAccountId};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::api_key::API_KEY_PREFIX;
+use super::client_identifier::{self, CLIENT_ID_PREFIX};
 use super::{digest, store};
 use crate::accounts::AccountKind;
 use crate::ctx::Ctx;
@@ -32,9 +34,12 @@ const LAST_USED_EVERY_US: i64 = MINUTE_US;
 /// The caller behind an `Authorization` header.
 ///
 /// # Errors
-/// 401 `UNAUTHORIZED`, the same for every reason; [`DbError`].
+/// 401 `PERMISSION_DENIED` for a client identifier; 401 `UNAUTHORIZED`, the same for every other reason; [`DbError`].
 pub async fn verify(ctx: &Ctx, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let presented = headers.get(header::AUTHORIZATION).and_then(present).ok_or_else(unauthorized)?;
+    if presented.key.starts_with(CLIENT_ID_PREFIX) {
+        return Err(refuse_client_identifier(ctx, presented.key).await);
+    }
     let hash = digest(&presented.key);
     let caller = match ctx.verified_keys.get(&hash) {
         Some(caller) => caller,
@@ -43,6 +48,24 @@ pub async fn verify(ctx: &Ctx, headers: &HeaderMap) -> Result<Caller, ApiError> 
     match presented.credential {
         Some(uuid) if caller.credential_id.uuid() != Some(uuid) => Err(unauthorized()),
         _ => Ok(caller),
+    }
+}
+
+/// A client identifier starts the Web SDK and may do nothing here (RULINGS 1.6). It is no secret, so telling it from others tells
+/// nobody anything.
+async fn refuse_client_identifier(ctx: &Ctx, client_id: String) -> ApiError {
+    let known: Result<bool, DbError> = ctx
+        .db
+        .look_up(move |tx| Box::pin(async move { Ok(client_identifier::find(tx, &client_id).await?.is_some()) }))
+        .await;
+    match known {
+        Ok(true) => ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::PermissionDenied.as_str().to_owned(),
+            "A client identifier is for the Web SDK. Send the API key of the account.",
+        ),
+        Ok(false) => unauthorized(),
+        Err(error) => error.into(),
     }
 }
 
@@ -134,7 +157,8 @@ fn present(value: &HeaderValue) -> Option<Presented> {
         }
     };
     let credential = if user.is_empty() { None } else { Some(Uuid::parse_str(&user).ok()?) };
-    key.starts_with(API_KEY_PREFIX).then_some(Presented { credential, key })
+    let known = [API_KEY_PREFIX, CLIENT_ID_PREFIX].iter().any(|prefix| key.starts_with(prefix));
+    known.then_some(Presented { credential, key })
 }
 
 struct Believed {
@@ -230,7 +254,6 @@ mod tests {
             format!("Basic {}", b64::STANDARD.encode(format!(":{live}"))),
             format!("Basic {}", b64::STANDARD.encode(format!("somebody:{KEY}"))),
             format!("Basic {}", b64::STANDARD.encode(format!("{KEY}:"))),
-            "Basic klarna_test_client_x".to_owned(),
             "Basic %%%".to_owned(),
             format!("Basic {API_KEY_PREFIX}{}", "x".repeat(4000)),
         ];

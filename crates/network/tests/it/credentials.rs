@@ -46,7 +46,6 @@ async fn every_encoding_of_the_key_opens_and_anything_else_is_401() {
             format!("Basic {key}x"),
             format!("Basic {}", key.replace("_test_", "_live_")),
             format!("Basic {}", STANDARD.encode(format!("{other}:{key}"))),
-            format!("Basic {}", end.credentials.acquiring_partner.client_id),
             "Basic".to_owned(),
             "Basic klarna_test_api_".to_owned(),
         ];
@@ -57,6 +56,9 @@ async fn every_encoding_of_the_key_opens_and_anything_else_is_401() {
             assert!(!answer.text.contains(&key));
         }
         end.send(Method::GET, LIST, &[], None).await.refused(401, "UNAUTHORIZED");
+        // Known, and not entitled.
+        let client_id = end.credentials.acquiring_partner.client_id.clone();
+        end.call(&client_id, Method::GET, LIST, None).await.refused(401, "PERMISSION_DENIED");
     }
 }
 

@@ -274,7 +274,7 @@ async fn run(guaranteed: bool, ops: Vec<Op>) -> Result<(), TestCaseError> {
 #[test]
 fn no_sequence_of_operations_on_a_purchase_breaks_its_rules() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let config = Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 16, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     let sequences = (proptest::bool::weighted(0.7), proptest::collection::vec(op(), 1..40));
     TestRunner::new(config)
         .run(&sequences, |(guaranteed, ops)| runtime.block_on(run(guaranteed, ops)))

@@ -1,10 +1,12 @@
 //! Identity and interoperability.
 
-use super::{AMOUNT, Kind, Row, reference, supplementary_purchase_data_rows, text, text_of, under};
+use super::{AMOUNT, Kind, Row, member, reference, supplementary_purchase_data_rows, text, text_of, under};
 use crate::{
+    error::ValidationError,
     krn::KrnKind,
     payments::{CaptureMode, TokenScope},
 };
+use serde_json::Value;
 
 /// The journeys that a test token can stand for (RULINGS 1.4).
 pub const TEST_JOURNEYS: &[&str] =
@@ -58,7 +60,7 @@ crate::shapes! {
         Row::new("payment_confirmation_token", Kind::Id(KrnKind::ConfirmationToken)).personal(),
     ], &[];
     /// Body of POST `/v1/accounts/{partner_account_id}/shopping/sessions`, in both of its forms.
-    create_shopping_session = shopping_session_rows(), &[];
+    create_shopping_session = shopping_session_rows(), &[basket];
     /// A shopping session.
     shopping_session = {
         let mut rows = vec![
@@ -100,6 +102,13 @@ fn shopping_session_rows() -> Vec<Row> {
         ],
     ));
     rows
+}
+
+/// A session without a basket says nothing.
+fn basket(body: &Value, faults: &mut Vec<ValidationError>) {
+    if ["supplementary_purchase_data", "content"].iter().all(|name| member(body, &[name]).is_none()) {
+        faults.push(ValidationError::new("supplementary_purchase_data", "is required"));
+    }
 }
 
 fn confirm_rows() -> Vec<Row> {
