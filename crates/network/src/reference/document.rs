@@ -251,6 +251,10 @@ fn refusals(template: &str, route: &Route) -> Vec<(&'static str, &'static str)> 
     if takes_a_body {
         refusals.push(("413", "TooLarge"));
     }
+    // Waiting for what does not come ends, too.
+    if route.doc.source == Source::Ours && template.ends_with("/wait") {
+        refusals.push(("408", "TimedOut"));
+    }
     if route.category != Category::Unlimited {
         refusals.push(("429", "RateLimited"));
     }
@@ -320,6 +324,7 @@ fn error_responses() -> Value {
         "ForbiddenAddress": plain("Not from this address, where a list of addresses is enforced.", ErrorCode::OperationForbidden),
         "NotFound": plain("Absent, or somebody else's.", ErrorCode::ResourceNotFound),
         "Conflict": plain("Contradicts something that is there: a duplicate reference, a state, or the first call under this idempotency key.", ErrorCode::ResourceConflict),
+        "TimedOut": plain("What was waited for did not come in time.", ErrorCode::Timeout),
         "TooLarge": plain("The body is larger than 1 MB.", ErrorCode::ValidationError),
         "RateLimited": plain("Too many calls of this category.", ErrorCode::RateLimited),
         "HeadersTooLarge": plain("A header is larger than 6 KB, or all are larger than 20 KB.", ErrorCode::ValidationError),
