@@ -14,6 +14,8 @@ pub struct Config {
     pub webhooks_local: bool,
     /// Whether the `/testing` controls exist.
     pub testing: bool,
+    /// Whether the console asks nobody to sign in. Set at the start when this end can be reached from this machine only.
+    pub console_open: bool,
     /// How much the request log keeps; it exists with the `/testing` controls only.
     pub call_log: CallLog,
 }
@@ -25,6 +27,7 @@ impl Default for Config {
             rate_limits: RateLimits::Test,
             webhooks_local: false,
             testing: true,
+            console_open: false,
             call_log: CallLog::default(),
         }
     }

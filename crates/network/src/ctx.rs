@@ -101,6 +101,12 @@ impl Ctx {
         self.work.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Everything in the database is other than it was: what is remembered of it is void.
+    pub(crate) fn forget(&self) {
+        self.verified_keys.forget();
+        self.family.forget();
+    }
+
     pub(crate) fn next_ordinal(&self) -> i64 {
         self.ordinal.fetch_add(1, Ordering::Relaxed)
     }

@@ -16,7 +16,7 @@
 //! | [`disputes`] | what customers object to, in both generations |
 //! | [`settlements`] | what the Acquiring Partner is paid: reports and payouts |
 //! | [`reference`] | the OpenAPI document |
-//! | [`console`] | `/testing`: controls of the test environment |
+//! | [`console`] | `/testing` and `/console`: request log, faults, clock, snapshots, journeys by API; not the network's |
 //! | [`sealed`] | the columns that hold secrets |
 //! | [`seed`] | the first accounts of an empty database |
 //! | [`serve`](mod@serve) | assembly: from settings to a running network end |
@@ -70,6 +70,8 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0170_settlements", include_str!("../migrations/0170_settlements.sql")),
             ("0180_calls", include_str!("../migrations/0180_calls.sql")),
             ("0181_faults", include_str!("../migrations/0181_faults.sql")),
+            ("0182_snapshots", include_str!("../migrations/0182_snapshots.sql")),
+            ("0183_console_sessions", include_str!("../migrations/0183_console_sessions.sql")),
         ],
     },
 ];

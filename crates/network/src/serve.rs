@@ -143,6 +143,7 @@ pub fn router(ctx: &Ctx) -> Router {
     operation::router(ctx, routes(&ctx.config))
         .merge(journey::routes().with_state(ctx.clone()))
         .merge(presentation::public_routes().with_state(ctx.clone()))
+        .merge(console::pages(ctx))
         .merge(reference::routes(ctx))
         .merge(health::routes(readiness))
 }
@@ -160,6 +161,7 @@ impl Network {
         if config.base_url.is_empty() {
             config.base_url = format!("{}://{}", server.scheme(), server.local_addr());
         }
+        config.console_open |= console::may_be_open(server.local_addr(), &config.base_url);
         let boot = seed::boot(&db, clock.now()).await?;
         clock.set_offset(boot.clock_offset_us.max(clock.offset()));
         // Each start draws from another stream, so that a restart makes no id again.
@@ -192,10 +194,10 @@ impl Network {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()
         };
-        console::begin(&ctx).await?;
         for template in uploads(&ctx.config) {
             stack_config = stack_config.body_limit_for(template, disputes::UPLOAD_BYTES_MAX);
         }
+        console::begin(&ctx, boot.number == 1).await.map_err(seed::SeedError::Refused)?;
         let router = stack(router(&ctx), stack_config);
         let router = console::calls::observe(router, &ctx, &routes(&ctx.config));
         Ok(Self { server, router, worker, ctx, credentials })

@@ -15,6 +15,7 @@ mod answer;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod tables;
 mod value;
 
 use std::future::Future;

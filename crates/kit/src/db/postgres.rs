@@ -188,6 +188,29 @@ impl PgTx {
         rows.iter().map(|row| R::from_row(&Row::Postgres(row))).collect()
     }
 
+    /// A statement that is made while the program runs: not kept prepared.
+    pub(super) async fn run(&mut self, sql: &str) -> Result<(), DbError> {
+        let begin = self.take_begin();
+        let client = self.client();
+        let run = async { client.batch_execute(sql).await.map_err(|error| refused(sql, error)) };
+        match begin {
+            true => first(client, run).await,
+            false => run.await,
+        }
+    }
+
+    /// The same for a query.
+    pub(super) async fn ask<R: FromRow>(&mut self, sql: &str) -> Result<Vec<R>, DbError> {
+        let begin = self.take_begin();
+        let client = self.client();
+        let run = async { client.query(sql, &[]).await.map_err(|error| refused(sql, error)) };
+        let rows = match begin {
+            true => first(client, run).await,
+            false => run.await,
+        }?;
+        rows.iter().map(|row| R::from_row(&Row::Postgres(row))).collect()
+    }
+
     fn take_begin(&mut self) -> bool {
         let begin = self.stage == Stage::NotBegun;
         if begin {
@@ -217,7 +240,7 @@ fn unavailable(context: &'static str, source: impl std::error::Error + Send + Sy
     DbError::Unavailable { context, source: Box::new(source) }
 }
 
-fn refused(sql: &'static str, error: tokio_postgres::Error) -> DbError {
+fn refused(sql: &str, error: tokio_postgres::Error) -> DbError {
     let Some(state) = error.code() else {
         // No answer from the server: the connection broke. A commit without an answer may have happened or not;
         // whoever asked finds out by repeating the unit under its idempotency key.

@@ -315,6 +315,22 @@ impl SqliteTx {
         Ok(changed as u64)
     }
 
+    /// A statement that is made while the program runs: not kept prepared.
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), DbError> {
+        self.connection.execute_batch(sql).map_err(|e| refused(sql, e))
+    }
+
+    /// The same for a query.
+    pub(super) fn ask<R: FromRow>(&mut self, sql: &str) -> Result<Vec<R>, DbError> {
+        let mut statement = self.connection.prepare(sql).map_err(|e| refused(sql, e))?;
+        let mut rows = statement.query([]).map_err(|e| refused(sql, e))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| refused(sql, e))? {
+            out.push(R::from_row(&Row::Sqlite(row))?);
+        }
+        Ok(out)
+    }
+
     pub(super) fn fetch_all<R: FromRow>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<R>, DbError> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| refused(sql, e))?;
         bind(&mut statement, params).map_err(|e| refused(sql, e))?;
@@ -344,7 +360,7 @@ fn bind(statement: &mut rusqlite::CachedStatement<'_>, params: &[Param<'_>]) -> 
     Ok(())
 }
 
-fn refused(sql: &'static str, error: rusqlite::Error) -> DbError {
+fn refused(sql: &str, error: rusqlite::Error) -> DbError {
     use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
     if let rusqlite::Error::SqliteFailure(failure, _) = &error {
         if matches!(failure.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) {

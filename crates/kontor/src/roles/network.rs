@@ -28,6 +28,7 @@ pub async fn start(args: &NetworkArgs, stop: &Shutdown) -> Result<Running> {
         rate_limits: args.rate_limits.into(),
         webhooks_local: args.local_webhooks,
         testing: !args.no_testing,
+        console_open: false,
         call_log: CallLog { keep: args.request_log, ..CallLog::default() },
     };
     options.seed = args.seed;

@@ -242,6 +242,11 @@ impl Family {
         Ok(is_parent)
     }
 
+    /// Accounts were taken back with everything else.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
         self.parents.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -115,15 +115,21 @@ async fn read_clock(State(ctx): State<Ctx>) -> Result<Reply, ApiError> {
 /// `{"advance": "PT1H"}` or `{"set": "2026-03-02T10:00:00Z"}`. The clock goes ahead only: what has happened stays in the past.
 async fn move_clock(State(ctx): State<Ctx>, JsonBody { value: body, .. }: JsonBody) -> Result<Reply, ApiError> {
     let by_us = read_move(&body, ctx.clock.now()).map_err(|fault| ApiError::validation(vec![fault]))?;
+    advance_clock(&ctx, by_us).await?;
+    clock_view(&ctx)
+}
+
+/// Moves the clock of the installation ahead.
+pub(super) async fn advance_clock(ctx: &Ctx, by_us: i64) -> Result<(), ApiError> {
     let ahead = ctx.clock.offset().saturating_add(by_us);
     let ahead = seed::move_clock(&ctx.db, ahead).await?;
     // Wakes whoever waits for a time; the poke, workers that look at nothing else.
     ctx.clock.set_offset(ahead);
     ctx.poke.poke();
-    clock_view(&ctx)
+    Ok(())
 }
 
-fn read_move(body: &Value, now: i64) -> Result<i64, FieldFault> {
+pub(super) fn read_move(body: &Value, now: i64) -> Result<i64, FieldFault> {
     let text = |name: &str| match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),

@@ -5,9 +5,12 @@
 mod api;
 pub(crate) mod calls;
 pub(crate) mod faults;
+mod journeys;
 mod shapes;
+mod snapshots;
 mod told;
 mod waiting;
+mod web;
 
 use std::time::Duration;
 
@@ -16,14 +19,21 @@ use protocol::Timestamp;
 
 use tokio_util::sync::CancellationToken;
 
+use api::{advance_clock, read_move};
+
 use crate::ctx::Ctx;
 use crate::operation::Route;
+
+pub(crate) use web::{may_be_open, routes as pages};
 
 pub use calls::{CallLog, CalledBy, Observer};
 
 /// The operations of this room.
 pub fn routes() -> Vec<Route> {
-    [api::routes(), calls::routes(), told::routes(), faults::routes()].into_iter().flatten().collect()
+    [api::routes(), calls::routes(), told::routes(), journeys::routes(), faults::routes(), snapshots::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn time(micros: i64) -> Result<Timestamp, ApiError> {
@@ -33,12 +43,18 @@ fn time(micros: i64) -> Result<Timestamp, ApiError> {
 /// How often a process looks whether another one has made rules.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
-/// Knows the rules before the first call.
+/// Knows the rules before the first call, and keeps the beginning of a database that `was_empty`.
 ///
 /// # Errors
-/// [`kit::db::DbError`].
-pub(crate) async fn begin(ctx: &Ctx) -> Result<(), kit::db::DbError> {
-    if ctx.config.testing { faults::refresh(ctx).await } else { Ok(()) }
+/// [`ApiError`] around what the database says.
+pub(crate) async fn begin(ctx: &Ctx, was_empty: bool) -> Result<(), ApiError> {
+    if !ctx.config.testing {
+        return Ok(());
+    }
+    if was_empty {
+        snapshots::keep_beginning(ctx).await?;
+    }
+    Ok(faults::refresh(ctx).await?)
 }
 
 /// Learns what other processes change here, until `stop`.
@@ -46,13 +62,23 @@ pub(crate) async fn follow(ctx: Ctx, stop: CancellationToken) {
     if !ctx.config.testing {
         return;
     }
+    let mut known = None;
     loop {
-        if let Err(error) = faults::refresh(&ctx).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "looking at the fault rules");
+        if let Err(error) = look(&ctx, &mut known).await {
+            tracing::debug!(error = &*error as &dyn std::error::Error, "looking at rules and snapshots");
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(FOLLOW_EVERY) => {}
         }
     }
+}
+
+async fn look(ctx: &Ctx, known: &mut Option<i64>) -> Result<(), kit::http::error::BoxError> {
+    let generation = snapshots::generation(ctx).await?;
+    // The first look only learns where this process began.
+    if known.replace(generation).is_some_and(|before| before != generation) {
+        snapshots::follow(ctx).await.map_err(|error| error.to_string())?;
+    }
+    Ok(faults::refresh(ctx).await?)
 }

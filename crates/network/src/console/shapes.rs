@@ -45,6 +45,20 @@ protocol::shapes! {
     fault = made_fault_rows(), &[];
     /// Fault rules.
     fault_list = fault_list_rows(), &[];
+    /// A page of Payment Requests.
+    payment_request_list = page("payment_requests", payment_request_rows()), &[];
+    /// As whom a journey is completed: one of the two, or nobody in particular.
+    journey_complete = journey_complete_rows(), &[];
+    /// What became of a Payment Request.
+    journey_act = journey_act_rows(), &[];
+    /// A snapshot to be made.
+    snapshot_take = [Row::new("name", SNAPSHOT_NAME).required()], &[];
+    /// A snapshot, and what it holds.
+    snapshot = snapshot_rows(), &[];
+    /// Snapshots.
+    snapshot_list = snapshot_list_rows(), &[];
+    /// Says that it is meant.
+    reset = [Row::new("confirm", Kind::Bool).required()], &[];
     /// An HTTP Archive 1.2.
     har = har_rows(), &[];
 }
@@ -252,5 +266,64 @@ fn made_fault_rows() -> Vec<Row> {
 fn fault_list_rows() -> Vec<Row> {
     let mut rows = vec![Row::new("faults", MANY).required()];
     rows.extend(under("faults[]", made_fault_rows()));
+    rows
+}
+
+const SNAPSHOT_NAME: Kind = Kind::Matching {
+    min: 1,
+    max: 64,
+    accepts: super::snapshots::is_name,
+    wanted: "a name of 1 to 64 letters, digits, points, minus and underscores",
+};
+
+fn payment_request_rows() -> Vec<Row> {
+    vec![
+        text("payment_request_id").required(),
+        text("account_id").required(),
+        text("state").required(),
+        Row::new("currency", Kind::Currency).required(),
+        number("amount"),
+        time("created_at").required(),
+        time("updated_at").required(),
+        time("expires_at").required(),
+    ]
+}
+
+fn journey_complete_rows() -> Vec<Row> {
+    vec![
+        Row::new("persona", Kind::OneOf(&["approved", "denied", "new_user", "pending_approved", "pending_denied"])),
+        Row::new("customer", Kind::Object).personal(),
+        Row::new("customer.email", Kind::Email),
+        Row::new("customer.phone", Kind::Phone),
+    ]
+}
+
+fn journey_act_rows() -> Vec<Row> {
+    vec![
+        text("payment_request_id").required(),
+        text("account_id").required(),
+        text("state").required(),
+        text("return_url"),
+        Row::new("payment_request", Kind::Object).required(),
+        text("payment_request.payment_request_id").required(),
+        text("payment_request.state").required(),
+    ]
+}
+
+fn snapshot_rows() -> Vec<Row> {
+    vec![
+        text("name").required(),
+        time("created_at").required(),
+        text("schema_version").required(),
+        number("rows").required(),
+        Row::new("tables", MANY).required(),
+        text("tables[].table").required(),
+        number("tables[].rows").required(),
+    ]
+}
+
+fn snapshot_list_rows() -> Vec<Row> {
+    let mut rows = vec![Row::new("snapshots", MANY).required()];
+    rows.extend(under("snapshots[]", snapshot_rows()));
     rows
 }

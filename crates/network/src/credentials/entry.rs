@@ -203,7 +203,7 @@ impl VerifiedKeys {
         by_hash.insert(hash, Believed { caller, since: self.wall.now() });
     }
 
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut by_hash = self.lock();
         self.generation.fetch_add(1, Ordering::AcqRel);
         by_hash.clear();

@@ -40,4 +40,4 @@ pub use requests::is_in_progress;
 pub use return_url::return_location;
 pub use short_link::short_link_target;
 pub use testing::testing_routes;
-pub use transactions::{ListedRow, list};
+pub use transactions::{ListedRow, list, object, settle_funding};

@@ -131,6 +131,14 @@ pub(super) async fn read(ctx: &Ctx, account: &PartnerAccountId, id: &str, part: 
     }
 }
 
+/// A transaction as its Partner reads it, JSON. For the console.
+///
+/// # Errors
+/// 404, [`DbError`].
+pub async fn object(ctx: &Ctx, account: &PartnerAccountId, id: &str) -> Result<String, ApiError> {
+    read(ctx, account, id, Part::Whole).await
+}
+
 /// Lets happen what is due, and shows what is asked for.
 pub(super) async fn pass_time(ctx: &Ctx, account: &PartnerAccountId, id: &str, part: Part) -> Result<String, ApiError> {
     ctx.write(|| {
@@ -243,7 +251,7 @@ async fn describe(tx: &mut Tx, stored: &mut StoredTransaction, body: &Value) -> 
 }
 
 /// The money of a payment that is not guaranteed comes, or is given up. Returns the transaction.
-pub(super) async fn settle_funding(
+pub async fn settle_funding(
     tx: &mut Tx,
     ctx: &Ctx,
     (account, correlation_id): (&PartnerAccountId, &str),

@@ -166,6 +166,14 @@ pub async fn move_clock(db: &Db, offset_us: i64) -> Result<i64, DbError> {
     db.write(move |tx| Box::pin(store::set_clock_offset(tx, offset_us))).await
 }
 
+/// Puts the clock back to a distance of before, in the transaction that puts everything else back.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn set_clock_back(tx: &mut Tx, offset_us: i64) -> Result<(), DbError> {
+    store::put_clock_offset(tx, offset_us).await
+}
+
 /// What was seeded, with the base url of this start; `None` if this database was not seeded.
 ///
 /// # Errors

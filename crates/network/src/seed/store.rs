@@ -46,3 +46,9 @@ pub(crate) async fn insert_secret(tx: &mut Tx, name: &str, sealed: &[u8], now: i
     let sql = "insert into seed_secrets (name, sealed, created_at) values ($1, $2, $3)";
     tx.execute(sql, params![name, sealed, now]).await.map(drop)
 }
+
+/// Puts the stored clock where it was: with everything else, and not by itself.
+pub(crate) async fn put_clock_offset(tx: &mut Tx, offset_us: i64) -> Result<(), DbError> {
+    let sql = "update installation set clock_offset_us = $1 where id = 'network'";
+    tx.execute(sql, params![offset_us]).await.map(drop)
+}

@@ -4,7 +4,10 @@
 
 mod console;
 mod console_faults;
+mod console_journeys;
+mod console_pages;
 mod console_requests;
+mod console_snapshots;
 mod contract;
 mod credentials;
 mod credentials_managed;

@@ -108,6 +108,26 @@ impl Shape {
     }
 }
 
+/// A row of a compiled table, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Where it stands: `line_items[].name`.
+    pub path: String,
+    /// What can stand there.
+    pub wanted: String,
+    /// Whether it must, if what it stands in is there.
+    pub required: bool,
+}
+
+impl Shape {
+    /// Every place of the table, in its order.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        self.root.fields(String::new(), &mut fields);
+        fields
+    }
+}
+
 #[derive(Debug)]
 struct Node {
     kind: NodeKind,
@@ -177,6 +197,27 @@ impl Node {
             panic!("items stand below something that is no array")
         };
         item
+    }
+
+    fn fields(&self, path: String, fields: &mut Vec<Field>) {
+        let wanted = match &self.kind {
+            NodeKind::Leaf(kind) => kind.wanted(),
+            NodeKind::Object(_) => Kind::Object.wanted(),
+            NodeKind::Array { min, max, .. } => Kind::Array { min: *min, max: *max }.wanted(),
+        };
+        if !path.is_empty() {
+            fields.push(Field { path: path.clone(), wanted, required: self.required });
+        }
+        match &self.kind {
+            NodeKind::Leaf(_) => {}
+            NodeKind::Object(members) => {
+                for (name, node) in members {
+                    let below = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+                    node.fields(below, fields);
+                }
+            }
+            NodeKind::Array { item, .. } => item.fields(format!("{path}[]"), fields),
+        }
     }
 
     fn check(&self, value: &Value, path: &Path<'_>, personal: bool, faults: &mut Vec<ValidationError>) {

@@ -31,6 +31,7 @@ use crate::ctx::Ctx;
 use crate::operation::Route;
 use crate::sealed::CALL_DETAIL;
 
+pub(crate) use api::har_response;
 pub use api::routes;
 pub use layer::observe;
 
@@ -344,8 +345,16 @@ fn row(ctx: &Ctx, noted: &Noted, wall: i64) -> CallRow {
     }
 }
 
+/// Whether a body is for reading. Files are not kept: nobody reads them here, and they may hold anything.
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(given) = headers.get(http::header::CONTENT_TYPE) else { return true };
+    let given = given.to_str().unwrap_or_default().to_ascii_lowercase();
+    ["json", "text/", "x-www-form-urlencoded", "xml"].iter().any(|kind| given.contains(kind))
+}
+
 fn message(heard: &Heard) -> Message {
-    let (body, clipped) = heard.body.text();
+    let (body, clipped) =
+        if is_text(&heard.headers) { heard.body.text() } else { (String::new(), heard.body.total > 0) };
     Message { headers: mask::headers(&heard.headers), body: mask::body(&body), bytes: heard.body.total, clipped }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::ctx::Ctx;
 
 pub use api::routes;
+pub(crate) use api::{all, create, remove};
 pub(crate) use call::around;
 pub(crate) use webhook::Unreliable;
 

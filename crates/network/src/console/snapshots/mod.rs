@@ -1,0 +1,232 @@
+//! Snapshots: named copies of everything that this installation holds, and the way back to one of them. The first is made when a
+//! database was seeded; going back to it is a reset.
+//!
+//! A copy, and a restoration, is one transaction. What is about the installation itself stays as it is: the log of calls, who is
+//! signed in at the console, how often a process was started. The clock goes back to its distance from then. Work that was under way
+//! when the copy was made begins again. Afterwards this process forgets what it remembered at once, others within a second.
+
+mod api;
+mod store;
+
+use kit::db::{DbError, Tx, UnitFuture};
+use kit::http::ApiError;
+use serde::{Deserialize, Serialize};
+
+use crate::ctx::Ctx;
+use crate::operation::{conflict, forbidden, not_found};
+use crate::seed;
+
+pub use api::routes;
+pub(crate) use store::SnapshotRow;
+
+/// The snapshot of a freshly seeded database.
+pub(crate) const SEEDED: &str = "seeded";
+/// Copies cost space.
+const SNAPSHOTS_MAX: usize = 50;
+/// How the names of copies begin.
+const COPY_PREFIX: &str = "snapshot_";
+/// Tables that are about the installation, not in it.
+const KEPT: [&str; 5] = ["calls", "console_sessions", "installation", "installation_generation", "snapshots"];
+
+/// A table in a snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Copied {
+    pub table: String,
+    /// Where its rows are; absent if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<String>,
+    pub rows: i64,
+}
+
+/// Whether a snapshot can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&name.len()) && name.chars().all(plain)
+}
+
+/// The tables that are copied.
+async fn tables(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+    let is_ours = |table: &String| {
+        !KEPT.contains(&table.as_str()) && !table.starts_with(COPY_PREFIX) && !table.ends_with("_migrations")
+    };
+    Ok(tx.tables().await?.into_iter().filter(is_ours).collect())
+}
+
+/// Whose installation this is: the Acquiring Partner that was there first. `None` in a database without accounts.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn operator(tx: &mut Tx) -> Result<Option<String>, DbError> {
+    store::first_acquiring_partner(tx).await
+}
+
+/// Snapshots concern every account. Ours: the Acquiring Partner that was there first is the installation's operator.
+async fn require_operator(tx: &mut Tx, account: &str) -> Result<(), ApiError> {
+    if operator(tx).await?.as_deref() == Some(account) {
+        return Ok(());
+    }
+    Err(forbidden("Snapshots hold every account; only the first Acquiring Partner of the installation may use them."))
+}
+
+/// Copies everything under a name.
+async fn take(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<SnapshotRow, ApiError> {
+    let known = store::list(tx).await?;
+    if known.iter().any(|row| row.name == name) {
+        return Err(conflict("A snapshot of this name exists.").field("name", "is in use"));
+    }
+    if known.len() >= SNAPSHOTS_MAX {
+        return Err(conflict(format!("There are {SNAPSHOTS_MAX} snapshots; remove one first.")));
+    }
+    let tables = tables(tx).await?;
+    tx.lock_tables(&tables).await?;
+    let number = known.iter().map(|row| row.number).max().unwrap_or(0) + 1;
+    let mut copied = Vec::with_capacity(tables.len());
+    for table in tables {
+        let copy = format!("{COPY_PREFIX}{number}_{table}");
+        let rows = tx.copy_table(&table, &copy).await?;
+        copied.push(Copied { table, copy: (rows > 0).then_some(copy), rows });
+    }
+    let row = SnapshotRow {
+        name: name.to_owned(),
+        number,
+        created_at: ctx.clock.now(),
+        clock_offset_us: ctx.clock.offset(),
+        schema_version: store::schema_version(tx).await?,
+        tables: serde_json::to_string(&copied).map_err(ApiError::internal)?,
+    };
+    store::insert(tx, &row).await?;
+    Ok(row)
+}
+
+async fn restore(tx: &mut Tx, name: &str) -> Result<SnapshotRow, ApiError> {
+    let Some(row) = store::read(tx, name).await? else {
+        let message = if name == SEEDED {
+            "This database was not seeded by a version that keeps its beginning."
+        } else {
+            "The snapshot does not exist."
+        };
+        return Err(not_found(message));
+    };
+    if row.schema_version != store::schema_version(tx).await? {
+        return Err(conflict("The snapshot was made by another version, whose tables were different."));
+    }
+    let copied: Vec<Copied> = serde_json::from_str(&row.tables).map_err(ApiError::internal)?;
+    let tables = tables(tx).await?;
+    tx.lock_tables(&tables).await?;
+    for table in &tables {
+        let copy = copied.iter().find(|copied| copied.table == *table).and_then(|copied| copied.copy.as_deref());
+        tx.refill_table(table, copy).await?;
+    }
+    store::release_jobs(tx).await?;
+    seed::set_clock_back(tx, row.clock_offset_us).await?;
+    store::next_generation(tx).await?;
+    Ok(row)
+}
+
+async fn delete(tx: &mut Tx, name: &str) -> Result<(), ApiError> {
+    let row = store::read(tx, name).await?.ok_or_else(|| not_found("The snapshot does not exist."))?;
+    let copied: Vec<Copied> = serde_json::from_str(&row.tables).map_err(ApiError::internal)?;
+    for copy in copied.into_iter().filter_map(|copied| copied.copy) {
+        tx.drop_copy(&copy).await?;
+    }
+    Ok(store::delete(tx, name).await?)
+}
+
+/// All snapshots, newest first.
+pub(crate) async fn all(ctx: &Ctx) -> Result<Vec<SnapshotRow>, ApiError> {
+    Ok(ctx.db.read(|tx| Box::pin(store::list(tx))).await?)
+}
+
+/// What is done with a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Take,
+    Restore,
+    Delete,
+}
+
+/// Makes, restores or removes a snapshot for an Acquiring Partner.
+///
+/// # Errors
+/// 403 for any but the first Acquiring Partner, 404, 409; [`DbError`].
+pub(crate) async fn act(ctx: &Ctx, account: &str, name: &str, act: Act) -> Result<Option<SnapshotRow>, ApiError> {
+    let row = ctx
+        .write(|| {
+            let (ctx, account, name) = (ctx.clone(), account.to_owned(), name.to_owned());
+            move |tx: &mut Tx| -> UnitFuture<'_, Result<Option<SnapshotRow>, ApiError>> {
+                Box::pin(async move {
+                    require_operator(tx, &account).await?;
+                    match act {
+                        Act::Take => take(tx, &ctx, &name).await.map(Some),
+                        Act::Restore => restore(tx, &name).await.map(Some),
+                        Act::Delete => delete(tx, &name).await.map(|()| None),
+                    }
+                })
+            }
+        })
+        .await?;
+    if act == Act::Restore
+        && let Some(row) = &row
+    {
+        forget(ctx, row.clock_offset_us).await?;
+    }
+    Ok(row)
+}
+
+/// Keeps the beginning of a freshly seeded database.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn keep_beginning(ctx: &Ctx) -> Result<(), ApiError> {
+    ctx.write(|| {
+        let ctx = ctx.clone();
+        move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
+            Box::pin(async move {
+                if store::read(tx, SEEDED).await?.is_none() {
+                    take(tx, &ctx, SEEDED).await?;
+                }
+                Ok(())
+            })
+        }
+    })
+    .await
+}
+
+/// What is remembered was true of another state.
+async fn forget(ctx: &Ctx, clock_offset_us: i64) -> Result<(), ApiError> {
+    ctx.clock.set_offset(clock_offset_us);
+    ctx.forget();
+    super::faults::refresh(ctx).await?;
+    ctx.poke.poke();
+    Ok(())
+}
+
+/// The generation that this database is in.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn generation(ctx: &Ctx) -> Result<i64, DbError> {
+    ctx.db.read(|tx| Box::pin(store::generation(tx))).await
+}
+
+/// Another process has restored a snapshot.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn follow(ctx: &Ctx) -> Result<(), ApiError> {
+    let offset = seed::clock_offset(&ctx.db).await?;
+    forget(ctx, offset).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_and_plain() {
+        assert!(is_name("before-refunds_2.0"));
+        for name in ["", "a b", "a/b", &"a".repeat(65)] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}
