@@ -61,6 +61,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0020_tokens", include_str!("../migrations/0020_tokens.sql")),
             ("0021_payments", include_str!("../migrations/0021_payments.sql")),
             ("0040_journeys", include_str!("../migrations/0040_journeys.sql")),
+            ("0101_partner_accounts", include_str!("../migrations/0101_partner_accounts.sql")),
             ("0110_credentials_managed", include_str!("../migrations/0110_credentials_managed.sql")),
             ("0120_program_plans", include_str!("../migrations/0120_program_plans.sql")),
             ("0121_program_enablements", include_str!("../migrations/0121_program_enablements.sql")),

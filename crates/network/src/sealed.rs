@@ -26,6 +26,16 @@ kit::sealed_columns! {
         table: "network_keys", column: "sealed", key: ["name"],
         id: Id::First, form: Form::Bytes,
     }
+    /// Whom to reach at a Partner, and what was told of its sign-up.
+    pub(crate) ACCOUNT_DETAILS {
+        table: "accounts", column: "details", key: ["account_id"],
+        id: Id::First, form: Form::Bytes,
+    }
+    /// What is known of a Partner's businesses and places of sale.
+    pub(crate) ACCOUNT_RESOURCE {
+        table: "account_resources", column: "content", key: ["account_id", "resource_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
     /// The seeded accounts' credentials.
     pub(crate) SEED_SECRET {
         table: "seed_secrets", column: "sealed", key: ["name"],

@@ -110,6 +110,7 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
     ];
     if config.testing {
         let controls = [
+            accounts::testing_routes(),
             console::routes(),
             disputes::testing_routes(),
             payments::testing_routes(),
@@ -188,6 +189,7 @@ impl Network {
         let worker = notifications::register(worker, &ctx, client);
         let worker = payments::jobs::register(worker, &ctx);
         let worker = credentials::register(worker, &ctx);
+        let worker = accounts::register(worker, &ctx);
         let worker = disputes::jobs::register(worker, &ctx);
         let worker = settlements::jobs::register(worker, &ctx);
         let mut stack_config = StackConfig {

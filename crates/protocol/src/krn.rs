@@ -21,6 +21,7 @@ pub const TOKEN_LENGTH_MAX: usize = 8192;
 /// The kinds of resource that a KRN can name, alphabetical; every spelling of sheets 01 §8.2, 03 §1.2 and RULINGS 1.5 maps to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KrnKind {
+    AccessPolicy,
     AcquiringAccount,
     Brand,
     BusinessEntity,
@@ -32,6 +33,7 @@ pub enum KrnKind {
     DisputeAttachment,
     DistributionProfile,
     PartnerAccount,
+    PartnerAccountRelationship,
     PaymentAccount,
     PaymentCapture,
     PaymentChargeback,
@@ -82,12 +84,14 @@ impl KrnKind {
         match &segments[..count] {
             ["krn", "partner", "global", "account", rest @ ..] => match rest {
                 ["test" | "live", _] => Self::PartnerAccount,
+                ["access-policy", _] => Self::AccessPolicy,
                 ["acquiring-account" | "payment-acquiring-account", _] => Self::AcquiringAccount,
                 ["brand", _] => Self::Brand,
                 ["compliance-decision", _] => Self::ComplianceDecision,
                 ["credential", _, _] => Self::Credential,
                 ["distribution-profile", _] => Self::DistributionProfile,
                 ["partner-business-entity", _] => Self::BusinessEntity,
+                ["partner-account-relationship", _] => Self::PartnerAccountRelationship,
                 ["payment-account", _] => Self::PaymentAccount,
                 ["payment-product", _] | ["product", "payment", _] => Self::PaymentProduct,
                 ["payment-profile", _] => Self::PaymentProfile,
@@ -380,6 +384,8 @@ macro_rules! typed_ids {
 }
 
 typed_ids! {
+    /// Ours: the sheets show no form for it.
+    AccessPolicyId: AccessPolicy;
     /// A payment acquiring account: where an AP's settlements gather.
     AcquiringAccountId: AcquiringAccount;
     BrandId: Brand;
@@ -396,6 +402,8 @@ typed_ids! {
     DisputeId: Dispute;
     DistributionProfileId: DistributionProfile;
     PartnerAccountId: PartnerAccount;
+    /// Ours: the sheets show no form for it.
+    PartnerAccountRelationshipId: PartnerAccountRelationship;
     PaymentAccountId: PaymentAccount;
     PaymentCaptureId: PaymentCapture;
     PaymentChargebackId: PaymentChargeback;
@@ -443,11 +451,13 @@ macro_rules! uuid_ids {
 }
 
 uuid_ids! {
+    AccessPolicyId = "krn:partner:global:account:access-policy";
     AcquiringAccountId = "krn:partner:global:account:acquiring-account";
     BrandId = "krn:partner:global:account:brand";
     BusinessEntityId = "krn:partner:global:account:partner-business-entity";
     ComplianceDecisionId = "krn:partner:global:account:compliance-decision";
     DistributionProfileId = "krn:partner:global:account:distribution-profile";
+    PartnerAccountRelationshipId = "krn:partner:global:account:partner-account-relationship";
     PaymentAccountId = "krn:partner:global:account:payment-account";
     PaymentProductId = "krn:partner:product:payment";
     PaymentProfileId = "krn:network:global:test:payment-profile";

@@ -8,6 +8,7 @@
 //! - [`money`], [`market`], [`time`]: amounts, customer markets, times and durations
 //! - [`payments`]: payment requests, authorization, transactions, supplementary purchase data
 //! - [`dispute`]: the words of disputes
+//! - [`onboarding`]: registration numbers, merchant categories, bank accounts
 //! - [`event`], [`webhook`]: the event catalogue, subscriptions, the delivery and its signature
 //! - [`error`], [`header`]: the error object with its codes; header names, integration metadata
 //! - [`shape`]: tables of what a body must look like, checked so that every fault is named; ready ones in [`shape::shapes`]
@@ -24,6 +25,7 @@ pub mod header;
 pub mod krn;
 pub mod market;
 pub mod money;
+pub mod onboarding;
 pub mod parse;
 pub mod payments;
 pub mod shape;

@@ -1,9 +1,30 @@
-//! Accounts: the Acquiring Partner, the Partners under it, their payment product and payment accounts.
+//! Accounts: the Acquiring Partner, the Partners under it, and all that a Partner consists of.
 //!
-//! For now accounts come from the seed; onboarding over the API follows. Public face: [`resolve_payment_account`],
-//! [`require_enabled_product`]. `Family` remembers who may act for whom.
+//! | file | what |
+//! |---|---|
+//! | `onboarding` | one call that makes a Partner, or adds to it |
+//! | `partner_account`, `managed` | where an account stands and what time does to it; the same inside a transaction |
+//! | [`resource`], `resources`, `brand` | business entities, brands, store groups, stores, relationships, access policies |
+//! | `product`, `products` | whether a Partner may be paid, and where its payments go |
+//! | `bank_accounts` | hashes of account numbers |
+//! | `compliance` | what Klarna decides about it |
+//!
+//! Other rooms ask [`resolve_payment_account`] and [`require_enabled_product`] before a payment. `Family` remembers who may act for
+//! whom.
 
 mod api;
+mod bank_accounts;
+mod brand;
+mod compliance;
+mod jobs;
+mod managed;
+mod onboarding;
+mod partner_account;
+mod product;
+mod products;
+pub mod resource;
+mod resources;
+mod seeded;
 pub(crate) mod store;
 
 use std::collections::HashMap;
@@ -15,7 +36,9 @@ use kit::http::{ApiError, FieldFault};
 use protocol::{ErrorCode, PartnerAccountId};
 use serde_json::Value;
 
-pub use api::routes;
+pub use api::{routes, testing_routes};
+pub use jobs::register;
+pub use seeded::seed;
 pub use store::PaymentAccountRow;
 
 /// What an account is.

@@ -266,7 +266,8 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
             merchant_category_code: MERCHANT_CATEGORY_CODE.to_owned(),
             state: "ENABLED".to_owned(),
         };
-        rows::insert_payment_account(tx, &row, now).await?;
+        let links = rows::Links { partner_business_entity_id: None, default_store_group_id: None };
+        rows::insert_payment_account(tx, &row, &links, now).await?;
     }
     let above_key = create_api_key(tx, &ctx.random, above, "seeded", now).await?;
     let partner_key = create_api_key(tx, &ctx.random, partner, "seeded", now).await?;
@@ -292,7 +293,9 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
     let text = serde_json::to_vec(&credentials).map_err(ApiError::internal)?;
     let sealed = ctx.secrets.seal(SEED_SECRET.place(&[SECRET_NAME]), &text);
     store::insert_secret(tx, SECRET_NAME, &sealed, now).await?;
-    Ok(())
+    // Last: whatever is drawn from here on leaves the ids above as they were.
+    accounts::seed(tx, ctx, above).await?;
+    accounts::seed(tx, ctx, partner).await
 }
 
 /// A P-256 key and a certificate that it signed itself. The pair differs on every run, seed or not: the library draws it from the

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounts_onboarding;
+mod accounts_products;
+mod accounts_resources;
+mod accounts_steps;
 mod console;
 mod console_faults;
 mod console_journeys;

@@ -7,6 +7,7 @@
 //!
 //! [`Contract::body`] makes a body of all fields, with a sensible value for each by its name; a test says what it wants otherwise.
 
+mod accounts;
 mod credentials;
 mod disputes;
 mod notifications;
@@ -225,6 +226,7 @@ macro_rules! contracts {
 /// Every operation that has a test.
 fn held() -> impl Iterator<Item = &'static str> {
     let files = [
+        accounts::HELD,
         credentials::HELD,
         disputes::HELD,
         notifications::HELD,
