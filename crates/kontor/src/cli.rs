@@ -181,6 +181,10 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
 
+    /// Each start writes a link here that shows a new API key of the seeded Acquiring Partner, once, to whoever opens it first.
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_link_file: Option<PathBuf>,
+
     /// The same ids, keys and tokens on every run with an empty database. Never for anything that others can reach.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -14,7 +14,7 @@ use kit::secret_box::SecretBox;
 use crate::accounts::Family;
 use crate::config::Config;
 use crate::console::Observer;
-use crate::credentials::VerifiedKeys;
+use crate::credentials::{AuthorityCache, VerifiedKeys};
 use crate::operation::InFlight;
 use crate::tokens::KeyCache;
 
@@ -40,6 +40,8 @@ pub struct Inner {
     pub poke: Poke,
     /// API keys that were verified less than a second ago.
     pub(crate) verified_keys: VerifiedKeys,
+    /// Who issues client certificates, once it was read.
+    pub(crate) authority: AuthorityCache,
     /// Which accounts stand under which Acquiring Partner, as far as asked: that never changes.
     pub(crate) family: Family,
     /// Calls with an idempotency key that run now, in this process.
@@ -67,6 +69,7 @@ impl Ctx {
             limiter: RateLimiter::new(),
             poke: Poke::default(),
             verified_keys: VerifiedKeys::default(),
+            authority: AuthorityCache::default(),
             family: Family::default(),
             in_flight: InFlight::default(),
             token_keys: KeyCache::default(),

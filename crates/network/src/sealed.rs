@@ -36,6 +36,26 @@ kit::sealed_columns! {
         table: "account_resources", column: "content", key: ["account_id", "resource_id"],
         id: Id::Second, form: Form::Bytes,
     }
+    /// The key that issues client certificates.
+    pub(crate) CERTIFICATE_AUTHORITY {
+        table: "certificate_authorities", column: "sealed", key: ["name"],
+        id: Id::First, form: Form::Bytes,
+    }
+    /// Who a link into the portal is for.
+    pub(crate) PORTAL_LINK_PRINCIPAL {
+        table: "portal_deep_links", column: "principal", key: ["account_id", "deep_link_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// Who has access to the portal.
+    pub(crate) PORTAL_ACCESS_PRINCIPAL {
+        table: "portal_accesses", column: "principal", key: ["account_id", "access_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
+    /// Who is in the portal.
+    pub(crate) PORTAL_SESSION_PRINCIPAL {
+        table: "portal_sessions", column: "principal", key: ["account_id", "session_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
     /// The seeded accounts' credentials.
     pub(crate) SEED_SECRET {
         table: "seed_secrets", column: "sealed", key: ["name"],

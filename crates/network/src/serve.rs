@@ -46,6 +46,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Where the seeded accounts and their secrets are written at each start.
     pub credentials_file: Option<PathBuf>,
+    /// Where each start writes a link that shows a first API key of the seeded Acquiring Partner, once.
+    pub bootstrap_link_file: Option<PathBuf>,
     /// How webhooks are called; opened further by [`Config::webhooks_local`].
     pub outbound: OutboundConfig,
 }
@@ -62,6 +64,7 @@ impl Options {
             clock: Clock::system(),
             seed: None,
             credentials_file: None,
+            bootstrap_link_file: None,
             outbound: OutboundConfig::default(),
         }
     }
@@ -112,8 +115,10 @@ pub fn sections(config: &Config) -> Vec<(&'static str, Vec<Route>)> {
         let controls = [
             accounts::testing_routes(),
             console::routes(),
+            credentials::testing_routes(),
             disputes::testing_routes(),
             payments::testing_routes(),
+            portal::testing_routes(),
             programs::testing_routes(),
             settlements::testing_routes(),
             tokens::testing_routes(),
@@ -145,6 +150,8 @@ pub fn router(ctx: &Ctx) -> Router {
         .merge(journey::routes().with_state(ctx.clone()))
         .merge(presentation::public_routes().with_state(ctx.clone()))
         .merge(console::pages(ctx))
+        .merge(credentials::page_routes().with_state(ctx.clone()))
+        .merge(portal::page_routes().with_state(ctx.clone()))
         .merge(reference::routes(ctx))
         .merge(health::routes(readiness))
 }
@@ -155,7 +162,8 @@ impl Network {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { db, listen, serve, mut config, secrets, clock, seed, credentials_file, mut outbound } = options;
+        let Options { db, listen, serve, mut config, secrets, clock, seed, .. } = options;
+        let Options { credentials_file, bootstrap_link_file, mut outbound, .. } = options;
         let db = Db::open(&db).await?;
         db.migrate(MIGRATIONS).await?;
         let server = Server::bind(listen, serve).await?;
@@ -175,10 +183,14 @@ impl Network {
         db.write(move |tx| Box::pin(credentials::start(tx, now))).await?;
         db.write(move |tx| Box::pin(disputes::jobs::start(tx, now))).await?;
         db.write(move |tx| Box::pin(settlements::jobs::start(tx, now))).await?;
+        db.write(move |tx| Box::pin(portal::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
             credentials.write(path)?;
+        }
+        if let (Some(path), Some(credentials)) = (&bootstrap_link_file, &credentials) {
+            credentials.write_bootstrap_link(&ctx, path).await?;
         }
 
         outbound.allow_private |= ctx.config.webhooks_local;
@@ -192,6 +204,7 @@ impl Network {
         let worker = accounts::register(worker, &ctx);
         let worker = disputes::jobs::register(worker, &ctx);
         let worker = settlements::jobs::register(worker, &ctx);
+        let worker = portal::register(worker, &ctx);
         let mut stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()

@@ -65,6 +65,7 @@ async fn start_ends(
         reach: reach(),
         base_url: None,
         credentials_file: Some(credentials_file.clone()),
+        bootstrap_link_file: None,
         seed: Some(seed),
         rate_limits: cli::RateLimits::Test,
         local_webhooks: true,

@@ -33,6 +33,7 @@ pub async fn start(args: &NetworkArgs, stop: &Shutdown) -> Result<Running> {
     };
     options.seed = args.seed;
     options.credentials_file = args.credentials_file.clone();
+    options.bootstrap_link_file = args.bootstrap_link_file.clone();
     let network = Network::start(options).await?;
 
     let (address, url) = (network.local_addr(), network.ctx().config.base_url.clone());

@@ -218,6 +218,14 @@ pub async fn under(tx: &mut Tx, acquiring_partner: &str, from: &str, limit: i64)
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+/// The state of an account's payment product; `None` while it has none.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn product_state(tx: &mut Tx, account: &PartnerAccountId) -> Result<Option<String>, DbError> {
+    store::product_state(tx, account.as_str()).await
+}
+
 impl PaymentAccountRow {
     /// The same check as [`require_enabled_product`], on what [`resolve_payment_account`] has read anyway.
     ///

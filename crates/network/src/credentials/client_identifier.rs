@@ -1,10 +1,11 @@
 //! Client identifiers: what a Web SDK names itself with, from the pages of an account.
 
 use kit::db::{DbError, Tx};
+use kit::http::ApiError;
 use protocol::{CredentialId, PartnerAccountId};
 use url::{Host, Url};
 
-use super::store;
+use super::{Listed, refuse_beyond_max, store};
 
 /// How client identifiers of the test environment begin (fact sheet 01 §2.2).
 pub const CLIENT_ID_PREFIX: &str = "klarna_test_client_";
@@ -73,7 +74,7 @@ pub async fn create_client_identifier(
     insert(tx, random, account, description, &[], now).await.map(|(_, client_id)| client_id)
 }
 
-pub(super) async fn insert(
+async fn insert(
     tx: &mut Tx,
     random: &kit::random::Random,
     account: &PartnerAccountId,
@@ -92,6 +93,40 @@ pub(super) async fn insert(
     };
     store::insert_client_identifier(tx, account.as_str(), &new, now).await?;
     Ok((credential_id, client_id))
+}
+
+/// Makes a client identifier, if there is room for one: its id and text.
+///
+/// # Errors
+/// 409 when there is not; [`DbError`].
+pub(crate) async fn add(
+    tx: &mut Tx,
+    random: &kit::random::Random,
+    account: &PartnerAccountId,
+    description: &str,
+    allowed_domains: &[String],
+    now: i64,
+) -> Result<(CredentialId, String), ApiError> {
+    store::lock(tx, account.as_str()).await?;
+    let present = store::client_identifiers(tx, account.as_str()).await?;
+    refuse_beyond_max(present.iter().filter(|row| row.life().is_active(now)).count(), "client identifiers")?;
+    Ok(insert(tx, random, account, description, allowed_domains, now).await?)
+}
+
+/// The client identifiers of an account.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn listed(tx: &mut Tx, account: &PartnerAccountId, now: i64) -> Result<Vec<Listed>, DbError> {
+    let rows = store::client_identifiers(tx, account.as_str()).await?;
+    let shown = rows.into_iter().filter(|row| !row.life().is_gone(now));
+    let listed = |row: store::ClientIdentifierRow| Listed {
+        state: row.life().state(now),
+        credential_id: row.credential_id,
+        text: row.client_id,
+        description: row.description,
+    };
+    Ok(shown.map(listed).collect())
 }
 
 /// The active client identifier of this text, whoever's it is.

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kit::clock::{Clock, MINUTE_US, SECOND_US};
-use kit::db::DbError;
+use kit::db::{DbError, Tx, UnitFuture};
 use kit::http::ApiError;
 use protocol::{CredentialId, ErrorCode, PartnerAccountId};
 use subtle::ConstantTimeEq as _;
@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use super::api_key::API_KEY_PREFIX;
 use super::client_identifier::{self, CLIENT_ID_PREFIX};
+use super::mtls::Mode;
+use super::protection::Protection;
 use super::{digest, store};
 use crate::accounts::AccountKind;
 use crate::ctx::Ctx;
@@ -31,23 +33,32 @@ const BELIEVED_MAX: usize = 10_000;
 /// The time of last use is written at most this often.
 const LAST_USED_EVERY_US: i64 = MINUTE_US;
 
+/// Who called, and what else their account asks of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Who.
+    pub caller: Caller,
+    /// `None` for an account that asks for nothing but the key.
+    pub protection: Option<Arc<Protection>>,
+}
+
 /// The caller behind an `Authorization` header.
 ///
 /// # Errors
 /// 401 `PERMISSION_DENIED` for a client identifier; 401 `UNAUTHORIZED`, the same for every other reason; [`DbError`].
-pub async fn verify(ctx: &Ctx, headers: &HeaderMap) -> Result<Caller, ApiError> {
+pub async fn verify(ctx: &Ctx, headers: &HeaderMap) -> Result<Verified, ApiError> {
     let presented = headers.get(header::AUTHORIZATION).and_then(present).ok_or_else(unauthorized)?;
     if presented.key.starts_with(CLIENT_ID_PREFIX) {
         return Err(refuse_client_identifier(ctx, presented.key).await);
     }
     let hash = digest(&presented.key);
-    let caller = match ctx.verified_keys.get(&hash) {
-        Some(caller) => caller,
+    let verified = match ctx.verified_keys.get(&hash) {
+        Some(verified) => verified,
         None => look_up(ctx, hash).await?.ok_or_else(unauthorized)?,
     };
     match presented.credential {
-        Some(uuid) if caller.credential_id.uuid() != Some(uuid) => Err(unauthorized()),
-        _ => Ok(caller),
+        Some(uuid) if verified.caller.credential_id.uuid() != Some(uuid) => Err(unauthorized()),
+        _ => Ok(verified),
     }
 }
 
@@ -69,13 +80,13 @@ async fn refuse_client_identifier(ctx: &Ctx, client_id: String) -> ApiError {
     }
 }
 
-async fn look_up(ctx: &Ctx, hash: [u8; 32]) -> Result<Option<Caller>, ApiError> {
+async fn look_up(ctx: &Ctx, hash: [u8; 32]) -> Result<Option<Verified>, ApiError> {
     let (generation, now) = (ctx.verified_keys.generation(), ctx.clock.now());
-    let row = ctx.db.look_up(move |tx| Box::pin(async move { store::api_key_by_hash(tx, &hash).await })).await?;
+    let found: Option<(store::KeyWithAccountRow, Option<Protection>)> =
+        ctx.db.look_up(move |tx| -> UnitFuture<'_, Result<_, ApiError>> { Box::pin(find(tx, hash, now)) }).await?;
     // Found by the digest of what was sent, so the comparison below only restates it, without a clue in its duration.
-    let Some(row) = row.filter(|row| bool::from(row.key_hash.ct_eq(&hash)) && row.life().is_active(now)) else {
-        return Ok(None);
-    };
+    let found = found.filter(|(row, _)| bool::from(row.key_hash.ct_eq(&hash)) && row.life().is_active(now));
+    let Some((row, protection)) = found else { return Ok(None) };
     let account = PartnerAccountId::opaque(&row.account_id).map_err(ApiError::internal)?;
     let acquiring_partner = match &row.acquiring_partner_id {
         Some(id) => PartnerAccountId::opaque(id).map_err(ApiError::internal)?,
@@ -87,11 +98,25 @@ async fn look_up(ctx: &Ctx, hash: [u8; 32]) -> Result<Option<Caller>, ApiError> 
         kind: AccountKind::stored(&row.kind),
         acquiring_partner,
     };
-    ctx.verified_keys.insert(hash, caller.clone(), generation);
+    let verified = Verified { caller, protection: protection.map(Arc::new) };
+    ctx.verified_keys.insert(hash, verified.clone(), generation);
     if row.last_used_at.is_none_or(|at| now.saturating_sub(at) >= LAST_USED_EVERY_US) {
-        note_use(ctx.clone(), &caller, now);
+        note_use(ctx.clone(), &verified.caller, now);
     }
-    Ok(Some(caller))
+    Ok(Some(verified))
+}
+
+async fn find(
+    tx: &mut Tx,
+    hash: [u8; 32],
+    now: i64,
+) -> Result<Option<(store::KeyWithAccountRow, Option<Protection>)>, ApiError> {
+    let Some(row) = store::api_key_by_hash(tx, &hash).await? else { return Ok(None) };
+    let mut protection = row.protection().map(|row| Protection::stored(&row));
+    if let Some(protection) = protection.as_mut().filter(|protection| protection.mtls.mode(now) != Mode::NotEnabled) {
+        protection.certificates = store::known_certificates(tx, &row.account_id, now).await?;
+    }
+    Ok(Some((row, protection)))
 }
 
 /// Beside the request, never in its transaction.
@@ -162,7 +187,7 @@ fn present(value: &HeaderValue) -> Option<Presented> {
 }
 
 struct Believed {
-    caller: Caller,
+    verified: Verified,
     since: i64,
 }
 
@@ -181,18 +206,18 @@ impl Default for VerifiedKeys {
 }
 
 impl VerifiedKeys {
-    fn get(&self, hash: &[u8; 32]) -> Option<Caller> {
+    fn get(&self, hash: &[u8; 32]) -> Option<Verified> {
         let by_hash = self.lock();
         let believed = by_hash.get(hash)?;
         // A wall clock that steps back ends the belief, too.
-        (0..BELIEVED_US).contains(&(self.wall.now() - believed.since)).then(|| believed.caller.clone())
+        (0..BELIEVED_US).contains(&(self.wall.now() - believed.since)).then(|| believed.verified.clone())
     }
 
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    fn insert(&self, hash: [u8; 32], caller: Caller, generation: u64) {
+    fn insert(&self, hash: [u8; 32], verified: Verified, generation: u64) {
         let mut by_hash = self.lock();
         if self.generation() != generation {
             return;
@@ -200,7 +225,7 @@ impl VerifiedKeys {
         if by_hash.len() >= BELIEVED_MAX {
             by_hash.clear();
         }
-        by_hash.insert(hash, Believed { caller, since: self.wall.now() });
+        by_hash.insert(hash, Believed { verified, since: self.wall.now() });
     }
 
     pub(crate) fn forget(&self) {

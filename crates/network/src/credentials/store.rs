@@ -1,9 +1,11 @@
-//! Rows of API keys, client identifiers and SFTP users.
+//! Rows of credentials, of the authority, and of what accounts ask of their callers.
 
 use kit::db::{DbError, Tx};
 use kit::{params, row};
 
+use super::certificate::Validity;
 use super::life::Life;
+use super::mtls::Known;
 
 row! {
     /// A key with the account that it belongs to.
@@ -17,10 +19,24 @@ row! {
         pub created_at: i64,
         pub kind: String,
         pub acquiring_partner_id: Option<String>,
+        pub ip_mode: Option<String>,
+        pub allowed_ips: Option<String>,
+        pub mtls_since: Option<i64>,
+        pub mtls_enforced_from: Option<i64>,
     }
 }
 
 impl KeyWithAccountRow {
+    /// What its account asks of callers; `None` for one that never asked for more than a key.
+    pub(crate) fn protection(&self) -> Option<ProtectionRow> {
+        Some(ProtectionRow {
+            ip_mode: self.ip_mode.clone()?,
+            allowed_ips: self.allowed_ips.clone()?,
+            mtls_since: self.mtls_since,
+            mtls_enforced_from: self.mtls_enforced_from,
+        })
+    }
+
     pub(crate) fn life(&self) -> Life {
         Life {
             lapses: self.lapses,
@@ -33,8 +49,10 @@ impl KeyWithAccountRow {
 
 pub(crate) async fn api_key_by_hash(tx: &mut Tx, hash: &[u8]) -> Result<Option<KeyWithAccountRow>, DbError> {
     let sql = "select k.account_id, k.credential_id, k.key_hash, k.lapses, k.last_used_at, k.disabled_at, k.created_at,
-            a.kind, a.acquiring_partner_id
-        from api_keys k join accounts a on a.account_id = k.account_id where k.key_hash = $1";
+            a.kind, a.acquiring_partner_id, p.ip_mode, p.allowed_ips, p.mtls_since, p.mtls_enforced_from
+        from api_keys k join accounts a on a.account_id = k.account_id
+            left join caller_protections p on p.account_id = k.account_id
+        where k.key_hash = $1";
     tx.fetch_optional(sql, params![hash]).await
 }
 
@@ -325,4 +343,184 @@ pub(crate) async fn disable_sftp_user(
 pub(crate) async fn note_sftp_use(tx: &mut Tx, account: &str, credential_id: &str, now: i64) -> Result<(), DbError> {
     let sql = "update sftp_users set last_used_at = $3 where account_id = $1 and credential_id = $2";
     tx.execute(sql, params![account, credential_id, now]).await.map(drop)
+}
+
+row! {
+    /// The network's authority; its key is sealed.
+    pub(crate) struct AuthorityRow {
+        pub certificate: String,
+        pub sealed: Vec<u8>,
+    }
+}
+
+pub(crate) async fn authority(tx: &mut Tx, name: &str) -> Result<Option<AuthorityRow>, DbError> {
+    let sql = "select certificate, sealed from certificate_authorities where name = $1";
+    tx.fetch_optional(sql, params![name]).await
+}
+
+/// Does nothing when another process was faster.
+pub(crate) async fn insert_authority(
+    tx: &mut Tx,
+    name: &str,
+    certificate: &str,
+    sealed: &[u8],
+    now: i64,
+) -> Result<(), DbError> {
+    let sql = "insert into certificate_authorities (name, certificate, sealed, created_at) values ($1, $2, $3, $4)
+        on conflict do nothing";
+    tx.execute(sql, params![name, certificate, sealed, now]).await.map(drop)
+}
+
+row! {
+    /// A client certificate, in PEM.
+    pub(crate) struct CertificateRow {
+        pub account_id: String,
+        pub credential_id: String,
+        pub fingerprint: Vec<u8>,
+        pub usage: String,
+        pub certificate: String,
+        pub public_key: Vec<u8>,
+        pub description: String,
+        pub valid_from: i64,
+        pub valid_to: i64,
+        pub revoked_from: Option<i64>,
+        pub created_at: i64,
+        pub updated_at: i64,
+    }
+}
+
+impl CertificateRow {
+    pub(crate) fn validity(&self) -> Validity {
+        Validity { from: self.valid_from, to: self.valid_to, revoked_from: self.revoked_from }
+    }
+}
+
+pub(crate) async fn insert_certificate(tx: &mut Tx, row: &CertificateRow) -> Result<(), DbError> {
+    let sql = "insert into client_certificates (account_id, credential_id, fingerprint, usage, certificate, public_key,
+            description, valid_from, valid_to, revoked_from, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let values = params![
+        &row.account_id,
+        &row.credential_id,
+        &row.fingerprint,
+        &row.usage,
+        &row.certificate,
+        &row.public_key,
+        &row.description,
+        row.valid_from,
+        row.valid_to,
+        row.revoked_from,
+        row.created_at,
+        row.updated_at
+    ];
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// The newest thousand, oldest first.
+pub(crate) async fn certificates(tx: &mut Tx, account: &str) -> Result<Vec<CertificateRow>, DbError> {
+    let sql = "select account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from,
+            valid_to, revoked_from, created_at, updated_at
+        from client_certificates where account_id = $1 order by created_at desc, credential_id desc limit 1000";
+    let mut rows: Vec<CertificateRow> = tx.fetch_all(sql, params![account]).await?;
+    rows.reverse();
+    Ok(rows)
+}
+
+pub(crate) async fn certificate(
+    tx: &mut Tx,
+    account: &str,
+    credential_id: &str,
+) -> Result<Option<CertificateRow>, DbError> {
+    let sql = "select account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from,
+            valid_to, revoked_from, created_at, updated_at
+        from client_certificates where account_id = $1 and credential_id = $2";
+    tx.fetch_optional(sql, params![account, credential_id]).await
+}
+
+pub(crate) async fn certificate_by_fingerprint(
+    tx: &mut Tx,
+    fingerprint: &[u8],
+) -> Result<Option<CertificateRow>, DbError> {
+    let sql = "select account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from,
+            valid_to, revoked_from, created_at, updated_at
+        from client_certificates where fingerprint = $1";
+    tx.fetch_optional(sql, params![fingerprint]).await
+}
+
+pub(crate) async fn update_certificate(tx: &mut Tx, row: &CertificateRow) -> Result<(), DbError> {
+    let sql = "update client_certificates set description = $3, revoked_from = $4, updated_at = $5
+        where account_id = $1 and credential_id = $2";
+    let values = params![&row.account_id, &row.credential_id, &row.description, row.revoked_from, row.updated_at];
+    tx.execute(sql, values).await.map(drop)
+}
+
+row! { struct KnownRow { fingerprint: Vec<u8>, valid_from: i64, valid_to: i64, revoked_from: Option<i64> } }
+
+/// The certificates for mTLS that are not over at `now`.
+pub(crate) async fn known_certificates(tx: &mut Tx, account: &str, now: i64) -> Result<Vec<Known>, DbError> {
+    let sql = "select fingerprint, valid_from, valid_to, revoked_from from client_certificates
+        where account_id = $1 and usage = 'MTLS' and valid_to > $2 and (revoked_from is null or revoked_from > $2)";
+    let rows: Vec<KnownRow> = tx.fetch_all(sql, params![account, now]).await?;
+    let known = |row: KnownRow| Known {
+        validity: Validity { from: row.valid_from, to: row.valid_to, revoked_from: row.revoked_from },
+        fingerprint: row.fingerprint,
+    };
+    Ok(rows.into_iter().map(known).collect())
+}
+
+row! {
+    /// What an account asks of its callers.
+    pub(crate) struct ProtectionRow {
+        pub ip_mode: String,
+        pub allowed_ips: String,
+        pub mtls_since: Option<i64>,
+        pub mtls_enforced_from: Option<i64>,
+    }
+}
+
+pub(crate) async fn protection(tx: &mut Tx, account: &str) -> Result<Option<ProtectionRow>, DbError> {
+    let sql =
+        "select ip_mode, allowed_ips, mtls_since, mtls_enforced_from from caller_protections where account_id = $1";
+    tx.fetch_optional(sql, params![account]).await
+}
+
+pub(crate) async fn put_protection(tx: &mut Tx, account: &str, row: &ProtectionRow, now: i64) -> Result<(), DbError> {
+    let sql = "insert into caller_protections (account_id, ip_mode, allowed_ips, mtls_since, mtls_enforced_from,
+            updated_at) values ($1, $2, $3, $4, $5, $6)
+        on conflict (account_id) do update set ip_mode = excluded.ip_mode, allowed_ips = excluded.allowed_ips,
+            mtls_since = excluded.mtls_since, mtls_enforced_from = excluded.mtls_enforced_from,
+            updated_at = excluded.updated_at";
+    let values = params![account, &row.ip_mode, &row.allowed_ips, row.mtls_since, row.mtls_enforced_from, now];
+    tx.execute(sql, values).await.map(drop)
+}
+
+pub(crate) async fn insert_bootstrap_link(
+    tx: &mut Tx,
+    account: &str,
+    link_id: &str,
+    token_hash: &[u8],
+    expires_at: i64,
+    now: i64,
+) -> Result<(), DbError> {
+    let sql = "insert into bootstrap_links (account_id, link_id, token_hash, expires_at, created_at)
+        values ($1, $2, $3, $4, $5)";
+    tx.execute(sql, params![account, link_id, token_hash, expires_at, now]).await.map(drop)
+}
+
+row! {
+    /// Whose link it is.
+    pub(crate) struct LinkRow { pub account_id: String }
+}
+
+/// A link that still works.
+pub(crate) async fn bootstrap_link(tx: &mut Tx, token_hash: &[u8], now: i64) -> Result<Option<LinkRow>, DbError> {
+    let sql = "select account_id from bootstrap_links where token_hash = $1 and used_at is null and expires_at > $2";
+    tx.fetch_optional(sql, params![token_hash, now]).await
+}
+
+/// Uses it up, once.
+pub(crate) async fn use_bootstrap_link(tx: &mut Tx, token_hash: &[u8], now: i64) -> Result<Option<LinkRow>, DbError> {
+    let sql = "update bootstrap_links set used_at = $2
+        where token_hash = $1 and used_at is null and expires_at > $2 returning account_id";
+    tx.fetch_optional(sql, params![token_hash, now]).await
 }

@@ -30,7 +30,7 @@ use serde::Serialize;
 
 use crate::accounts::AccountKind;
 use crate::console::{CalledBy, faults};
-use crate::credentials;
+use crate::credentials::{self, Connection, Verdict};
 use crate::ctx::Ctx;
 
 pub use call::{Call, check, or_empty};
@@ -112,6 +112,7 @@ async fn guard(
     if let Some(decision) = noticed.limits {
         decision.write_headers(response.headers_mut());
     }
+    noticed.connection.write_headers(response.headers_mut());
     // Echoed as it came; what is not a valid id was refused.
     if let Some(value) = correlation.filter(|value| partner_correlation_id(value).is_ok()) {
         response.headers_mut().insert(PARTNER_CORRELATION_ID, value);
@@ -123,6 +124,7 @@ async fn guard(
 #[derive(Default)]
 struct Noticed {
     limits: Option<Decision>,
+    connection: Verdict,
     called_by: Option<CalledBy>,
 }
 
@@ -132,8 +134,11 @@ async fn admit(
     mut request: Request,
     noticed: &mut Noticed,
 ) -> Result<Request, ApiError> {
-    let Gate { ctx, category, who, operation: _ } = gate;
-    let caller = credentials::verify(ctx, request.headers()).await?;
+    let Gate { ctx, category, who, operation } = gate;
+    let credentials::Verified { caller, protection } = credentials::verify(ctx, request.headers()).await?;
+    if let Some(protection) = protection {
+        noticed.connection = protection.judge(&Connection::of(&request), ctx.clock.now());
+    }
     // What no id can hold (bytes that are no text, control characters, which PostgreSQL does not even compare) names nothing.
     let params = params.filter(|params| !params.iter().any(|(_, value)| value.chars().any(char::is_control)));
     let account = match &params {
@@ -145,6 +150,10 @@ async fn admit(
             acquiring_partner_id: caller.acquiring_partner.to_string(),
             account_id: account.as_ref().unwrap_or(&caller.account).to_string(),
         });
+    }
+    // Controls of the test environment are reached although the account locked itself out.
+    if operation.is_some() {
+        noticed.connection.admit()?;
     }
     // Counted first, so that refusals below count and show the limits, too.
     let counted_for = account.as_ref().unwrap_or(&caller.account);

@@ -14,20 +14,20 @@ use kit::http::ApiError;
 use kit::random::Random;
 use p256::pkcs8::EncodePrivateKey as _;
 use protocol::{AcquiringAccountId, PartnerAccountId, PaymentAccountId, PaymentProductId, PaymentProfileId};
-use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{self, PaymentAccountRow, store as rows};
-use crate::credentials::{create_api_key, create_client_identifier};
+use crate::credentials::certificate::{self, NewCertificate, SigningRequest, Usage};
+use crate::credentials::certificate_authority::{Authority, authority, draw_key};
+use crate::credentials::{BootstrapLink, create_api_key, create_bootstrap_link, create_client_identifier};
 use crate::ctx::Ctx;
 use crate::sealed::SEED_SECRET;
 use crate::{programs, tokens};
 
 /// The one row of `seed_secrets`.
 const SECRET_NAME: &str = "credentials";
-/// Validity of the certificate (RULINGS §2).
-const CERTIFICATE_YEARS: i32 = 3;
 /// "Book stores": `default_merchant_category_code` of the seeded Partner.
 const MERCHANT_CATEGORY_CODE: &str = "5942";
 
@@ -119,17 +119,39 @@ impl Credentials {
     /// # Errors
     /// [`SeedError::File`].
     pub fn write(&self, path: &Path) -> Result<(), SeedError> {
-        let failed = |source| SeedError::File { path: path.to_owned(), source };
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        std::fs::rename(&temporary, path).map_err(failed)
+        write_private(path, &text)
     }
+
+    /// Makes a link that shows a new API key of the Acquiring Partner once, and writes it to a file as private as the other.
+    ///
+    /// # Errors
+    /// [`SeedError`].
+    pub async fn write_bootstrap_link(&self, ctx: &Ctx, path: &Path) -> Result<(), SeedError> {
+        let account: PartnerAccountId = self.acquiring_partner.account_id.parse().map_err(ApiError::internal)?;
+        let link = ctx
+            .write(|| {
+                let (ctx, account) = (ctx.clone(), account.clone());
+                move |tx: &mut Tx| -> kit::db::UnitFuture<'_, Result<BootstrapLink, ApiError>> {
+                    Box::pin(async move { create_bootstrap_link(tx, &ctx, &account).await })
+                }
+            })
+            .await?;
+        write_private(path, &format!("{}\n", link.url))
+    }
+}
+
+/// Whoever reads it sees the old file or the new one, whole.
+fn write_private(path: &Path, text: &str) -> Result<(), SeedError> {
+    let failed = |source| SeedError::File { path: path.to_owned(), source };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&temporary, path).map_err(failed)
 }
 
 /// One start of a process on this database.
@@ -196,11 +218,12 @@ pub async fn credentials(ctx: &Ctx) -> Result<Option<Credentials>, SeedError> {
 pub async fn seed(ctx: &Ctx) -> Result<(), SeedError> {
     // Before anything asks for them inside a transaction.
     tokens::keys(ctx).await?;
+    let authority = authority(ctx).await?;
     if ctx.db.read(|tx| Box::pin(rows::any_account(tx))).await? {
         return Ok(());
     }
     let ids = Ids::draw(ctx);
-    let jwt_signing = jwt_signing(ctx, &ids.acquiring_partner)?;
+    let signing_key = signing_key(&ctx.random)?;
     let ctx_of_unit = ctx.clone();
     ctx.db
         .write(move |tx| -> kit::db::UnitFuture<'_, Result<(), ApiError>> {
@@ -210,7 +233,7 @@ pub async fn seed(ctx: &Ctx) -> Result<(), SeedError> {
                 if rows::any_account(tx).await? {
                     return Ok(());
                 }
-                fill(tx, &ctx_of_unit, ids, jwt_signing).await
+                fill(tx, &ctx_of_unit, ids, &authority, &signing_key).await
             })
         })
         .await?;
@@ -243,7 +266,7 @@ impl Ids {
     }
 }
 
-async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Result<(), ApiError> {
+async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, authority: &Authority, signing_key: &KeyPair) -> Result<(), ApiError> {
     let now = ctx.clock.now();
     let (above, partner) = (&ids.acquiring_partner, &ids.partner);
     accounts::open(tx, above, None, "acquiring-partner", "Example Acquiring Partner", now).await?;
@@ -271,6 +294,13 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
     }
     let above_key = create_api_key(tx, &ctx.random, above, "seeded", now).await?;
     let partner_key = create_api_key(tx, &ctx.random, partner, "seeded", now).await?;
+    let request = SigningRequest {
+        public_key: signing_key.public_key_raw().to_vec(),
+        common_name: Some(above.short().to_owned()),
+    };
+    let new = NewCertificate { account: above, usage: Usage::JwtSigning, request: &request, description: "seeded" };
+    let certificate = certificate::issue(tx, &ctx.random, authority, &new, now).await?.certificate;
+    let jwt_signing = JwtSigning { private_key_pem: signing_key.serialize_pem(), certificate_pem: certificate };
     let credentials = Credentials {
         base_url: String::new(),
         acquiring_partner: AcquiringPartnerCredentials {
@@ -298,35 +328,9 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, jwt_signing: JwtSigning) -> Resu
     accounts::seed(tx, ctx, partner).await
 }
 
-/// A P-256 key and a certificate that it signed itself. The pair differs on every run, seed or not: the library draws it from the
-/// system.
-/// A P-256 key from the context's randomness, so that a seed repeats it.
+/// The key that signs links into the portal, from the context's randomness, so that a seed repeats it.
 fn signing_key(random: &Random) -> Result<KeyPair, rcgen::Error> {
-    let secret = loop {
-        let mut bytes = zeroize::Zeroizing::new([0; 32]);
-        random.fill(bytes.as_mut());
-        // Zero and what exceeds the curve's order are no keys: one draw in four thousand million.
-        if let Ok(secret) = p256::SecretKey::from_slice(bytes.as_ref()) {
-            break secret;
-        }
-    };
-    let der = secret.to_pkcs8_der().map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
+    let der = draw_key(random).to_pkcs8_der().map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
     let der = PrivatePkcs8KeyDer::from(der.as_bytes().to_vec());
     KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
-}
-
-fn jwt_signing(ctx: &Ctx, account: &PartnerAccountId) -> Result<JwtSigning, rcgen::Error> {
-    let key = signing_key(&ctx.random)?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, account.short());
-    params.subject_alt_names = vec![SanType::URI(account.as_str().try_into()?)];
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let today =
-        jiff::Timestamp::from_microsecond(ctx.clock.now()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
-    // Ours: from the first of January, so that a clock that stands still or lags does not find it in the future.
-    params.not_before = rcgen::date_time_ymd(i32::from(today.year()), 1, 1);
-    let (month, day) = (today.month().unsigned_abs(), today.day().unsigned_abs().min(28));
-    params.not_after = rcgen::date_time_ymd(i32::from(today.year()) + CERTIFICATE_YEARS, month, day);
-    let certificate = params.self_signed(&key)?;
-    Ok(JwtSigning { private_key_pem: key.serialize_pem(), certificate_pem: certificate.pem() })
 }

@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use http::{HeaderMap, Method, StatusCode};
 use kit::clock::Clock;
 use kit::db::DbConfig;
+use kit::http::ServeConfig;
 use kit::outbound::OutboundConfig;
 use kit::secret_box::{Keyring, SecretBox};
 use kit::shutdown::Shutdown;
@@ -66,7 +67,9 @@ pub struct Wishes {
     pub clock: Clock,
     pub seed: Option<u64>,
     pub credentials_file: Option<PathBuf>,
+    pub bootstrap_link_file: Option<PathBuf>,
     pub outbound: OutboundConfig,
+    pub serve: ServeConfig,
 }
 
 impl Default for Wishes {
@@ -76,7 +79,9 @@ impl Default for Wishes {
             clock: Clock::fixed(BEGINNING),
             seed: Some(7),
             credentials_file: None,
+            bootstrap_link_file: None,
             outbound: OutboundConfig::default(),
+            serve: ServeConfig::default(),
         }
     }
 }
@@ -122,9 +127,12 @@ pub async fn start_with(place: &Place, wishes: Wishes, secrets: SecretBox) -> En
     options.clock = wishes.clock;
     options.seed = wishes.seed;
     options.credentials_file = wishes.credentials_file;
+    options.bootstrap_link_file = wishes.bootstrap_link_file;
     options.outbound = wishes.outbound;
+    let scheme = if wishes.serve.tls.is_some() { "https" } else { "http" };
+    options.serve = wishes.serve;
     let network = Network::start(options).await.unwrap();
-    let base = format!("http://{}", network.local_addr());
+    let base = format!("{scheme}://{}", network.local_addr());
     let credentials = network.credentials().expect("a new database is seeded").clone();
     let ctx = network.ctx().clone();
     let shutdown = Shutdown::new();

@@ -28,6 +28,7 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         // Whatever else is sealed.
         let dispute = disputes::id(&disputes::dispute(&first, "FRAMEWORK_2026", "INCORRECT_AMOUNT").await);
         let file = disputes::file(&first, &dispute).await;
+        crate::portal::let_somebody_in(&first).await;
         first.stop().await;
 
         let old = format!("test:{}=", "A".repeat(43));

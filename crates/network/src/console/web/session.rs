@@ -169,7 +169,7 @@ pub(super) async fn sign_in(ctx: &Ctx, key: &str) -> Result<Option<HeaderValue>,
     let Ok(value) = HeaderValue::from_str(&format!("Basic {key}")) else { return Ok(None) };
     headers.insert(AUTHORIZATION, value);
     let caller = match credentials::verify(ctx, &headers).await {
-        Ok(caller) if caller.kind == AccountKind::AcquiringPartner => caller,
+        Ok(verified) if verified.caller.kind == AccountKind::AcquiringPartner => verified.caller,
         Ok(_) => return Ok(None),
         Err(error) if error.status == StatusCode::UNAUTHORIZED => return Ok(None),
         Err(error) => return Err(error),

@@ -8,7 +8,7 @@ use kit::http::{ApiError, JsonBody, OptionalJsonBody};
 use protocol::shapes::credentials as shapes;
 use serde_json::{Value, json};
 
-use super::{CredentialPath, Shown, absent, description, optional_time, refuse_beyond_max, refuse_disabled};
+use super::{CredentialPath, Shown, absent, description, optional_time, refuse_disabled};
 use crate::credentials::{api_key, store};
 use crate::ctx::Ctx;
 use crate::operation::{Call, OnBehalf, Reply, check, or_empty};
@@ -21,10 +21,7 @@ pub(super) async fn create(call: Call, body: OptionalJsonBody) -> Result<Respons
 
 async fn create_one(tx: &mut Tx, ctx: Ctx, on: OnBehalf, body: Value) -> Result<Reply, ApiError> {
     let (account, now) = (&on.account, ctx.clock.now());
-    store::lock(tx, account.as_str()).await?;
-    let keys = store::api_keys(tx, account.as_str()).await?;
-    refuse_beyond_max(keys.iter().filter(|row| row.life().is_active(now)).count(), "API keys")?;
-    let made = api_key::insert_lapsing(tx, &ctx.random, account, description(&body), now).await?;
+    let made = api_key::add(tx, &ctx.random, account, description(&body), now).await?;
     let row = store::api_key(tx, account.as_str(), made.credential_id.as_str()).await?.ok_or_else(absent)?;
     let mut view = view(&row, now)?;
     view["secret"] = json!({"secret": made.secret});

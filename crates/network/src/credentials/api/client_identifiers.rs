@@ -8,7 +8,7 @@ use kit::http::{ApiError, JsonBody, OptionalJsonBody};
 use protocol::shapes::credentials as shapes;
 use serde_json::{Value, json};
 
-use super::{CredentialPath, Shown, absent, description, refuse_beyond_max, refuse_disabled};
+use super::{CredentialPath, Shown, absent, description, refuse_disabled};
 use crate::credentials::{client_identifier, store};
 use crate::ctx::Ctx;
 use crate::operation::{Call, OnBehalf, Reply, check, or_empty};
@@ -21,11 +21,8 @@ pub(super) async fn create(call: Call, body: OptionalJsonBody) -> Result<Respons
 
 async fn create_one(tx: &mut Tx, ctx: Ctx, on: OnBehalf, body: Value) -> Result<Reply, ApiError> {
     let (account, now) = (&on.account, ctx.clock.now());
-    store::lock(tx, account.as_str()).await?;
-    let present = store::client_identifiers(tx, account.as_str()).await?;
-    refuse_beyond_max(present.iter().filter(|row| row.life().is_active(now)).count(), "client identifiers")?;
     let domains = allowed_domains(&body).unwrap_or_default();
-    let (id, _) = client_identifier::insert(tx, &ctx.random, account, description(&body), &domains, now).await?;
+    let (id, _) = client_identifier::add(tx, &ctx.random, account, description(&body), &domains, now).await?;
     let row = one(tx, account.as_str(), id.as_str(), now).await?;
     Ok(Reply::json(StatusCode::CREATED, &view(&row, now)?))
 }

@@ -1,7 +1,10 @@
 //! `/v2/account/integration/…`: what the caller's own account is reached with. Partners have the same operations with their own key.
 
 mod api_keys;
+mod bootstrap_links;
+mod certificates;
 mod client_identifiers;
+mod restrictions;
 mod sftp_users;
 
 use http::Method;
@@ -15,7 +18,7 @@ use crate::operation::{Category, Doc, Route, Source, Who, conflict, not_found};
 
 /// The operations of this room.
 pub fn routes() -> Vec<Route> {
-    use Source::Collection;
+    use Source::{Collection, Documented, Inferred};
     vec![
         route(
             Method::POST,
@@ -114,7 +117,114 @@ pub fn routes() -> Vec<Route> {
             Doc::new("deleteSftpUser", "Disables an SFTP user for good", Collection).answers_nothing(),
             sftp_users::delete,
         ),
+        route(
+            Method::POST,
+            &["credentials/client-certificate"],
+            Doc::new("createClientCertificate", "Issues a client certificate for a signing request", Collection)
+                .takes(shapes::client_certificate_create)
+                .answers(201, shapes::client_certificate),
+            certificates::create,
+        ),
+        route(
+            Method::GET,
+            &["credentials/client-certificate"],
+            Doc::new("listClientCertificates", "Lists the client certificates", Collection)
+                .answers(200, shapes::client_certificates),
+            certificates::list,
+        ),
+        route(
+            Method::GET,
+            &["credentials/client-certificate/{credential_id}"],
+            Doc::new("readClientCertificate", "Reads a client certificate", Collection)
+                .answers(200, shapes::client_certificate),
+            certificates::read,
+        ),
+        route(
+            Method::PATCH,
+            &["credentials/client-certificate/{credential_id}"],
+            Doc::new("updateClientCertificate", "Changes the description of a client certificate", Collection)
+                .takes(shapes::credential_update)
+                .answers(200, shapes::client_certificate),
+            certificates::update,
+        ),
+        route(
+            Method::POST,
+            &["credentials/client-certificate/{credential_id}/revoke"],
+            Doc::new("revokeClientCertificate", "Revokes a client certificate, now or from a later time", Collection)
+                .takes(shapes::certificate_revoke)
+                .answers(200, shapes::client_certificate),
+            certificates::revoke,
+        ),
+        route(
+            Method::GET,
+            &["client-certificates/enforcement"],
+            Doc::new("readCertificateEnforcement", "Tells whether callers must show a client certificate", Collection)
+                .answers(200, shapes::enforcement_status),
+            restrictions::read_enforcement,
+        ),
+        route(
+            Method::PUT,
+            &["client-certificates/enforcement"],
+            Doc::new("enforceCertificates", "Refuses callers without a client certificate, now or later", Collection)
+                .takes(shapes::enforcement)
+                .answers_nothing(),
+            restrictions::enforce,
+        ),
+        route(
+            Method::DELETE,
+            &["client-certificates/enforcement"],
+            Doc::new("liftCertificateEnforcement", "Goes back to reporting what callers show", Collection)
+                .answers_nothing(),
+            restrictions::lift_enforcement,
+        ),
+        route(
+            Method::GET,
+            &["ip-restrictions/allowed-ips", "inbound-restriction/ip"],
+            Doc::new("readAllowedIps", "Tells from which addresses the account may be called", Collection)
+                .answers(200, shapes::allowed_ips),
+            restrictions::read_allowed_ips,
+        ),
+        route(
+            Method::PUT,
+            &["ip-restrictions/allowed-ips"],
+            Doc::new("replaceAllowedIps", "Replaces the list of addresses", Inferred)
+                .takes(shapes::allowed_ips_replace)
+                .answers(200, shapes::allowed_ips),
+            restrictions::replace_allowed_ips,
+        ),
+        route(
+            Method::PATCH,
+            &["inbound-restriction/ip"],
+            Doc::new("changeAllowedIps", "Changes the mode of the list of addresses, or the list", Documented)
+                .takes(shapes::allowed_ips_change)
+                .answers(200, shapes::allowed_ips),
+            restrictions::change_allowed_ips,
+        ),
     ]
+}
+
+/// Controls of the test environment.
+pub fn testing_routes() -> Vec<Route> {
+    use Source::Ours;
+    let create_link = Route::at(
+        Method::POST,
+        &["/testing/accounts/{partner_account_id}/bootstrap-links", "/testing/bootstrap-links"],
+        Category::Unlimited,
+        Who::AcquiringPartner,
+        Doc::new("createBootstrapLink", "Makes a link that shows a new API key once", Ours)
+            .may_take(protocol::shapes::anything)
+            .answers(201, shapes::bootstrap_link),
+        bootstrap_links::create,
+    );
+    let lift = Route::at(
+        Method::DELETE,
+        &["/testing/accounts/{partner_account_id}/restrictions", "/testing/restrictions"],
+        Category::Unlimited,
+        Who::AcquiringPartner,
+        Doc::new("liftRestrictions", "Unlocks an account that enforces what nobody can fulfil", Ours).answers_nothing(),
+        restrictions::lift_everything,
+    );
+    vec![create_link, lift]
 }
 
 /// An operation on the caller's own account, at these paths below `/v2/account/integration`.
@@ -158,15 +268,6 @@ impl Shown<'_> {
 /// The description in a body that was checked; Ours: without one it is empty.
 fn description(body: &Value) -> &str {
     body.get("description").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Ours: the number of keys is bounded, the answer is our choice.
-fn refuse_beyond_max(active: usize, what: &str) -> Result<(), ApiError> {
-    let max = super::CREDENTIALS_MAX;
-    if i64::try_from(active).is_ok_and(|active| active < max) {
-        return Ok(());
-    }
-    Err(conflict(format!("The account has {max} active {what}. Delete one to make room.")))
 }
 
 /// Ours: what is disabled stays as it was.

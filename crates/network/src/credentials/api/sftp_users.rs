@@ -8,8 +8,8 @@ use kit::http::{ApiError, OptionalJsonBody};
 use protocol::shapes::credentials as shapes;
 use serde_json::{Value, json};
 
-use super::{CredentialPath, Shown, absent, description, optional_time, refuse_beyond_max};
-use crate::credentials::{sftp_user, store};
+use super::{CredentialPath, Shown, absent, description, optional_time};
+use crate::credentials::{refuse_beyond_max, sftp_user, store};
 use crate::ctx::Ctx;
 use crate::operation::{Call, OnBehalf, Reply, check, or_empty};
 

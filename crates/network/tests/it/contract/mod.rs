@@ -12,11 +12,14 @@ mod credentials;
 mod disputes;
 mod notifications;
 mod payments;
+mod portal;
 mod presentation;
 mod programs;
 mod settlements;
 mod tokens;
 mod values;
+
+mod operations;
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
@@ -231,6 +234,7 @@ fn held() -> impl Iterator<Item = &'static str> {
         disputes::HELD,
         notifications::HELD,
         payments::HELD,
+        portal::HELD,
         presentation::HELD,
         programs::HELD,
         settlements::HELD,
@@ -277,5 +281,3 @@ fn same_template(one: &str, other: &str) -> bool {
     };
     parts(one) == parts(other)
 }
-
-mod operations;

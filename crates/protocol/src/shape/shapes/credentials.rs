@@ -27,6 +27,36 @@ crate::shapes! {
     sftp_user = sftp_user_rows(), &[];
     /// The SFTP users of an account.
     sftp_users = list_rows("credentials", sftp_user_rows(), false), &[];
+
+    /// Body of POST `…/credentials/client-certificate`.
+    client_certificate_create = [
+        description(),
+        Row::new("config", Kind::Object).required(),
+        Row::new("config.usage", Kind::OneOf(USAGES)).required(),
+        Row::new("config.certificate_signing_request", CERTIFICATE_TEXT).required(),
+    ], &[];
+    /// Body of POST `…/client-certificate/{credential_id}/revoke`.
+    certificate_revoke = [moment_or_now("revoked_from").required()], &[];
+    /// A client certificate.
+    client_certificate = client_certificate_rows(), &[];
+    /// The client certificates of an account.
+    client_certificates = list_rows("credentials", client_certificate_rows(), false), &[];
+
+    /// Body of PUT `…/client-certificates/enforcement`.
+    enforcement = [moment_or_now("enforced_from").required()], &[];
+    /// Whether callers must show a client certificate.
+    enforcement_status = [mode().required(), Row::new("enforced_from", Kind::Timestamp)], &[];
+    /// Body of PUT `…/ip-restrictions/allowed-ips`.
+    allowed_ips_replace = allowed_ips_rows(true), &[];
+    /// Body of PATCH `…/inbound-restriction/ip`.
+    allowed_ips_change = allowed_ips_rows(false), &[];
+    /// A link that shows a new API key once.
+    bootstrap_link = [
+        Row::new("url", super::WEB_URL).required(),
+        Row::new("expires_at", Kind::Timestamp).required(),
+    ], &[];
+    /// From which addresses an account may be called.
+    allowed_ips = allowed_ips_answer_rows(), &[];
 }
 
 /// Entries of `config.allowed_domains`. Ours: no limit is published.
@@ -70,6 +100,65 @@ pub fn is_allowed_domain(text: &str) -> bool {
             && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
     labels.split('.').all(is_label)
+}
+
+const USAGES: &[&str] = &["MTLS", "JWT_SIGNING"];
+/// PEM has line ends. Ours: room for every key and extension that anybody would put into one.
+const CERTIFICATE_TEXT: Kind = Kind::Blob { min: 1, max: 16_384 };
+/// Ranges of addresses in a list (sheet 01 §2.5).
+const ALLOWED_IPS_MAX: usize = 100;
+
+fn moment_or_now(path: &str) -> Row {
+    let accepts = |text: &str| text == "NOW" || text.parse::<crate::time::Timestamp>().is_ok();
+    Row::new(
+        path,
+        Kind::Matching { min: 1, max: 64, accepts, wanted: "NOW or a time with a zone, like 2026-02-01T10:00:00Z" },
+    )
+}
+
+fn mode() -> Row {
+    Row::new("enforcement_mode", Kind::OneOf(&["NOT_ENABLED", "REPORTING", "ENFORCED"]))
+}
+
+fn allowed_ips_rows(required: bool) -> Vec<Row> {
+    let list = Row::new("allowed_ips", Kind::Array { min: 0, max: ALLOWED_IPS_MAX });
+    let wanted = "a range of IPv4 or IPv6 addresses like 203.0.113.0/24, or one address";
+    vec![
+        mode(),
+        if required { list.required() } else { list },
+        Row::new("allowed_ips[]", Kind::Matching { min: 1, max: 64, accepts: is_address_range, wanted }),
+    ]
+}
+
+fn allowed_ips_answer_rows() -> Vec<Row> {
+    let mut rows = allowed_ips_rows(true);
+    rows[0] = mode().required();
+    rows
+}
+
+fn is_address_range(text: &str) -> bool {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let longest = match address.parse() {
+        Ok(std::net::IpAddr::V4(_)) => 32,
+        Ok(std::net::IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    let is_number = |prefix: &str| !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    prefix.is_none_or(|prefix| is_number(prefix) && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= longest))
+}
+
+fn client_certificate_rows() -> Vec<Row> {
+    let mut rows = credential_rows(&["ACTIVE", "REVOKED", "EXPIRED"]);
+    rows.extend([
+        Row::new("config", Kind::Object).required(),
+        Row::new("config.usage", Kind::OneOf(USAGES)).required(),
+        Row::new("certificate", CERTIFICATE_TEXT).required(),
+        Row::new("certificate_chain", CERTIFICATE_TEXT).required(),
+        Row::new("valid_from", Kind::Timestamp).required(),
+        Row::new("valid_to", Kind::Timestamp).required(),
+        Row::new("revoked_from", Kind::Timestamp),
+    ]);
+    rows
 }
 
 /// What all credentials have.
