@@ -96,7 +96,10 @@ impl World {
         };
         // A refusal has an id of its own each time.
         let request = if request.get("error_id").is_some() { json!("gone") } else { request };
-        Seen { request, transaction, events: events(end).await }
+        // Settlements tell of themselves whenever their time comes.
+        let of_payments = |(kind, _): &(String, Value)| !kind.starts_with("settlement.");
+        let events = events(end).await.into_iter().filter(of_payments).collect();
+        Seen { request, transaction, events }
     }
 
     async fn take(&mut self, op: &Op, seen: &Seen) -> Answer {
