@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`access`] | Partners and their API keys |
+//! | [`partners`] | Partners' data: onboarded at Klarna, changed, suspended and ended on both sides alike |
 //! | [`payments`] | payments, captures, refunds: the Partners' API, the decisions, the recovery of what was left unfinished |
 //! | [`klarna`] | the client to the network: deadlines, retries, rate limits, circuit breaker |
 //! | [`inbox`] | Klarna's webhooks: verified, deduplicated, kept, applied |
@@ -20,6 +21,7 @@ pub mod ctx;
 pub mod events;
 pub mod inbox;
 pub mod klarna;
+pub mod partners;
 pub mod payments;
 pub mod reference;
 pub mod sealed;
@@ -42,13 +44,19 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0002_payments", include_str!("../migrations/0002_payments.sql")),
             ("0020_inbox", include_str!("../migrations/0020_inbox.sql")),
             ("0021_events", include_str!("../migrations/0021_events.sql")),
+            ("0100_partner_profiles", include_str!("../migrations/0100_partner_profiles.sql")),
+            ("0101_operators", include_str!("../migrations/0101_operators.sql")),
         ],
     },
 ];
 
 /// All operations with their descriptions, from which both the router and the OpenAPI document are made.
 pub fn api() -> OpenApiRouter<Ctx> {
-    OpenApiRouter::new().merge(payments::routes()).merge(events::routes()).merge(inbox::routes())
+    OpenApiRouter::new()
+        .merge(partners::routes())
+        .merge(payments::routes())
+        .merge(events::routes())
+        .merge(inbox::routes())
 }
 
 /// Everything that is served, before the stack of [`kit::http::stack`] is put around it.

@@ -32,6 +32,11 @@ kit::sealed_columns! {
         table: "jobs", column: "payload", key: ["kind", "key"],
         id: Id::Second, form: Form::JsonMember("token"),
     }
+    /// What is known of a Partner: persons, national numbers, bank accounts.
+    pub(crate) PARTNER_PART {
+        table: "partner_parts", column: "body", key: ["partner_id", "part_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
     /// First answers that may show a secret. Those to payments are not sealed.
     pub(crate) FIRST_ANSWER {
         table: "idempotency_keys", column: "body", key: ["scope", "key"],

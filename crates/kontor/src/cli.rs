@@ -47,6 +47,9 @@ pub enum Command {
     /// Makes Partners and their API keys.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// Makes operators, whose keys onboard and manage Partners.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
     /// Shows webhooks on their way out, attempt by attempt, and sends them again.
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
@@ -334,6 +337,30 @@ pub enum PartnerCommand {
         partner_id: String,
         /// Which of its keys.
         key_id: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Makes an operator and prints its key, once.
+    Create {
+        /// Who or what it is: a person, a team, a system.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Lists operators (never the keys' text).
+    List {
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Disables an operator's key from the next request on.
+    Disable {
+        /// Which operator.
+        operator_id: String,
         #[command(flatten)]
         storage: StorageArgs,
     },

@@ -51,6 +51,7 @@ async fn run(command: Command) -> Result<ExitCode> {
             roles::gateway::start(&args, &stop).await?.finished().await?;
         }
         Command::Partner(command) => commands::partner(&command).await?,
+        Command::Operator(command) => commands::operator(&command).await?,
         Command::Deliveries(command) => commands::deliveries(&command).await?,
         Command::Jobs(command) => commands::jobs(&command).await?,
         Command::Migrate(args) => commands::migrate(&args).await?,

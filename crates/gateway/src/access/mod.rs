@@ -1,8 +1,9 @@
-//! Who may ask: Partners and their API keys.
+//! Who may ask: Partners and their API keys; and the Acquiring Partner's operators.
 //!
 //! A key reads `kontor_sk_<key id>_<secret>`; it is shown once, when it is made, and kept as its SHA-256. Keys are made and
 //! disabled by command; a disabled key is refused from the next request on.
 
+mod operator;
 mod store;
 
 use axum::extract::FromRequestParts;
@@ -21,7 +22,8 @@ use subtle::ConstantTimeEq as _;
 
 use crate::Ctx;
 
-pub use store::{ApiKeyRow, PartnerRow};
+pub use operator::{CreatedOperator, OperatorCaller, create_operator, disable_operator, operators};
+pub use store::{ApiKeyRow, OperatorRow, PartnerRow};
 
 const KEY_PREFIX: &str = "kontor_sk_";
 const KEY_ID_ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -47,8 +49,11 @@ pub enum AccessError {
         /// Which.
         key_id: String,
     },
+    /// No operator of that id.
+    #[error("there is no operator {0}")]
+    UnknownOperator(String),
     /// The name is empty or too long.
-    #[error("a Partner's name has 1 to 255 characters")]
+    #[error("a name has 1 to 255 characters")]
     Name,
     /// The database failed.
     #[error("storing access")]
@@ -211,6 +216,28 @@ pub async fn keys(db: &Db, partner_id: &str) -> Result<Vec<ApiKeyRow>, DbError> 
     db.read(move |tx| Box::pin(async move { store::keys(tx, &partner_id).await })).await
 }
 
+/// Lets an onboarded Partner pay under its account, in the transaction that knows the account; a second time it changes nothing.
+///
+/// # Errors
+/// [`AccessError::AccountTaken`], [`AccessError::Store`].
+pub async fn admit(tx: &mut kit::db::Tx, partner_id: &str, partner: &NewPartner, now: i64) -> Result<(), AccessError> {
+    store::insert_partner(tx, partner_id, partner, PartnerState::Active, now).await?;
+    // Neither the id nor the account may be another's.
+    match store::partner(tx, partner_id).await? {
+        Some(row) if row.klarna_account_id == partner.klarna_account_id.as_str() => Ok(()),
+        _ => Err(AccessError::AccountTaken(partner.klarna_account_id.clone())),
+    }
+}
+
+/// Suspends a Partner, saying by whom and why, or with `None` lets it pay again; in the transaction of the decision.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn suspend(tx: &mut kit::db::Tx, partner_id: &str, suspension: Option<&Suspension>) -> Result<(), DbError> {
+    let state = if suspension.is_some() { PartnerState::Suspended } else { PartnerState::Active };
+    store::set_suspension(tx, partner_id, state, suspension).await
+}
+
 /// The Partner that has an account at the network; webhooks name their subject so.
 ///
 /// # Errors
@@ -259,6 +286,17 @@ pub struct PartnerCaller {
     pub payment_account_id: Option<String>,
     /// See [`PartnerState::Suspended`].
     pub suspended: bool,
+    /// Who suspended it and why, where that is known.
+    pub suspension: Option<Suspension>,
+}
+
+/// Why a Partner may make no new payments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    /// `ACQUIRING_PARTNER` or `KLARNA`.
+    pub by: String,
+    /// A word like `VOLUNTARY`.
+    pub reason: Option<String>,
 }
 
 impl PartnerCaller {
@@ -268,10 +306,17 @@ impl PartnerCaller {
     /// 403 `OPERATION_FORBIDDEN` for a suspended Partner.
     pub fn require_active(&self) -> Result<(), ApiError> {
         if self.suspended {
+            let because = self.suspension.as_ref().map_or_else(String::new, |suspension| {
+                let by = if suspension.by == "KLARNA" { "Klarna" } else { "the Acquiring Partner" };
+                let reason = suspension.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+                format!(" by {by}{reason}")
+            });
             return Err(ApiError::new(
                 StatusCode::FORBIDDEN,
                 "OPERATION_FORBIDDEN",
-                "This Partner is suspended: payments that exist can be managed, new ones cannot be made.",
+                format!(
+                    "This Partner is suspended{because}: payments that exist can be managed, new ones cannot be made."
+                ),
             ));
         }
         Ok(())
@@ -282,7 +327,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
-        let presented = bearer(parts)?;
+        let presented = bearer(parts, "Send your API key in the authorization header: Bearer kontor_sk_….")?;
         let Some(key_id) = key_id_of(presented) else { return Err(unauthorized("The API key is not valid.")) };
         let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let id = key_id.to_owned();
@@ -313,6 +358,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
         }
         Ok(Self {
             suspended: found.state != PartnerState::Active.as_str(),
+            suspension: found.suspended_by.map(|by| Suspension { by, reason: found.suspended_reason }),
             partner_id: found.partner_id,
             name: found.name,
             klarna_account_id: found.klarna_account_id,
@@ -321,8 +367,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
     }
 }
 
-fn bearer(parts: &Parts) -> Result<&str, ApiError> {
-    let missing = "Send your API key in the authorization header: Bearer kontor_sk_….";
+fn bearer<'a>(parts: &'a Parts, missing: &'static str) -> Result<&'a str, ApiError> {
     let value = parts.headers.get(AUTHORIZATION).ok_or_else(|| unauthorized(missing))?;
     let (scheme, key) =
         value.to_str().ok().and_then(|text| text.trim().split_once(' ')).ok_or_else(|| unauthorized(missing))?;

@@ -459,6 +459,7 @@ mod tests {
             klarna_account_id: "krn:partner:global:account:test:MQ7R2T9A".into(),
             payment_account_id: None,
             suspended: false,
+            suspension: None,
         };
         let intent = |step| Intent::new(&caller, "pay_1", step, &[], None).idempotency_key();
         assert_eq!(intent(Step::Authorize), intent(Step::Authorize));

@@ -609,6 +609,7 @@ pub(super) fn caller(partner: &PartnerRow) -> PartnerCaller {
         klarna_account_id: partner.klarna_account_id.clone(),
         payment_account_id: partner.payment_account_id.clone(),
         suspended: partner.state != access::PartnerState::Active.as_str(),
+        suspension: None,
     }
 }
 

@@ -25,6 +25,7 @@ pub fn document(server: &str) -> Value {
         {"name": "Payments", "description": "A payment from its first request to its last refund."},
         {"name": "Events", "description": "Everything that happened, in order."},
         {"name": "Webhook endpoints", "description": "Where events are pushed to, and what came of it."},
+        {"name": "Partners", "description": "For operators: Partners from draft to end, at Klarna and here alike."},
         {"name": "Klarna", "description": "What the Klarna Network and its customers call. Not for Partners."},
     ]);
     components(&mut document);
@@ -49,7 +50,8 @@ fn for_each_operation(document: &mut Value, visit: fn(&str, &str, &mut Value)) {
 fn complete(path: &str, method: &str, operation: &mut Value) {
     let for_partners = path.starts_with("/v1/");
     if for_partners {
-        operation["security"] = json!([{"partner_key": []}]);
+        let key = if path.starts_with("/v1/partners") { "operator_key" } else { "partner_key" };
+        operation["security"] = json!([{key: []}]);
         if matches!(method, "post" | "patch") {
             let key = json!({"$ref": "#/components/parameters/IdempotencyKey"});
             match operation["parameters"].as_array_mut() {
@@ -149,6 +151,7 @@ fn components(document: &mut Value) {
     components["schemas"]["EventView"]["properties"]["data"] = event_data();
     components["securitySchemes"] = json!({
         "partner_key": {"type": "http", "scheme": "bearer", "description": "Your API key: `Authorization: Bearer kontor_sk_…`."},
+        "operator_key": {"type": "http", "scheme": "bearer", "description": "An operator's key: `Authorization: Bearer kontor_op_…`."},
     });
     components["parameters"] = json!({
         "IdempotencyKey": {

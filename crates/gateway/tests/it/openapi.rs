@@ -84,6 +84,7 @@ fn every_reference_resolves_and_every_operation_is_whole() {
 async fn every_operation_for_partners_refuses_a_request_without_a_valid_key_and_hides_what_is_anothers() {
     let stage: Stage = stage::stages().await.remove(0);
     let partner = stage.partner("MQ7R2T9A").await;
+    let operator = stage.operator().await;
     let document = document::document("https://gateway.example");
     for (verb, path, operation) in operations(&document) {
         let public = operation["security"].as_array().unwrap().is_empty();
@@ -93,7 +94,19 @@ async fn every_operation_for_partners_refuses_a_request_without_a_valid_key_and_
         }
         let target =
             path.split('/').map(|part| if part.starts_with('{') { "none" } else { part }).collect::<Vec<_>>().join("/");
-        for key in [None, Some("Bearer nonsense"), Some("Bearer kontor_sk_abcdefghij012345_x"), Some("Basic Og==")] {
+        // Operators' routes are closed to Partners, and the other way round.
+        let is_operators = operation["security"][0].get("operator_key").is_some();
+        assert_eq!(is_operators, path.starts_with("/v1/partners"), "{verb} {path}");
+        let (caller, other) = if is_operators { (&operator, &partner) } else { (&partner, &operator) };
+        let others = format!("Bearer {}", other.key);
+        let wrong = [
+            "Bearer nonsense",
+            "Bearer kontor_sk_abcdefghij012345_x",
+            "Bearer kontor_op_abcdefghij012345_x",
+            "Basic Og==",
+            &others,
+        ];
+        for key in [None].into_iter().chain(wrong.into_iter().map(Some)) {
             let mut request = Request::builder().method(method(&verb)).uri(&target).header("idempotency-key", "k");
             if let Some(key) = key {
                 request = request.header("authorization", key);
@@ -103,7 +116,7 @@ async fn every_operation_for_partners_refuses_a_request_without_a_valid_key_and_
             assert_eq!(answer.body["error_code"], "UNAUTHORIZED");
         }
         if path.contains('{') && matches!(verb.as_str(), "get" | "delete") {
-            let answer = stage.call(&partner, &verb.to_uppercase(), &target, None).await;
+            let answer = stage.call(caller, &verb.to_uppercase(), &target, None).await;
             assert_eq!(
                 (answer.status.as_u16(), &answer.body["error_code"]),
                 (404, &"RESOURCE_NOT_FOUND".into()),
@@ -114,7 +127,7 @@ async fn every_operation_for_partners_refuses_a_request_without_a_valid_key_and_
             let request = Request::builder()
                 .method(method(&verb))
                 .uri(&target)
-                .header("authorization", format!("Bearer {}", partner.key))
+                .header("authorization", format!("Bearer {}", caller.key))
                 .header("content-type", "application/json");
             let answer = stage.send(request.body(Body::from("{}")).unwrap()).await;
             let named = answer.body["validation_errors"].as_array().cloned().unwrap_or_default();

@@ -36,7 +36,7 @@ pub struct Stage {
     pub ctx: Ctx,
     pub clock: Clock,
     router: Router,
-    _test: Arc<TestDb>,
+    test: Arc<TestDb>,
 }
 
 pub struct Answer {
@@ -89,7 +89,7 @@ impl Stage {
         };
         let ctx = Ctx::new(parts);
         let router = kit::http::stack(gateway::router(&ctx), kit::http::StackConfig::default());
-        Self { ctx, clock, router, _test: test }
+        Self { ctx, clock, router, test }
     }
 
     pub fn db(&self) -> &Db {
@@ -104,6 +104,19 @@ impl Stage {
         };
         let made = access::create_partner(self.db(), &self.clock, &self.ctx.random, partner).await.unwrap();
         Partner { id: made.partner_id, key: made.key.api_key.expose_secret().to_owned() }
+    }
+
+    /// An operator: one who calls like a Partner, with a key of another kind.
+    pub async fn operator(&self) -> Partner {
+        let made = access::create_operator(self.db(), &self.clock, &self.ctx.random, "onboarding").await.unwrap();
+        Partner { id: made.operator_id, key: made.api_key.expose_secret().to_owned() }
+    }
+
+    /// The files of an embedded database; none where a server keeps it.
+    pub fn files(&self) -> Vec<std::path::PathBuf> {
+        let Some(path) = self.test.config.url.strip_prefix("sqlite:") else { return Vec::new() };
+        let folder = std::path::Path::new(path).parent().unwrap();
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -3,6 +3,7 @@
 mod deliveries;
 mod jobs;
 mod migrate;
+mod operator;
 mod partner;
 mod reference;
 mod secrets;
@@ -10,6 +11,7 @@ mod secrets;
 pub use deliveries::deliveries;
 pub use jobs::jobs;
 pub use migrate::migrate;
+pub use operator::operator;
 pub use partner::partner;
 pub use reference::reference;
 pub use secrets::secrets;

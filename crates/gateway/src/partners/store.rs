@@ -1,0 +1,118 @@
+//! Tables `partner_profiles` and `partner_parts`.
+
+use kit::db::{DbError, Tx};
+use kit::{params, row};
+
+row! {
+    /// Where a Partner stands.
+    pub(super) struct ProfileRow {
+        pub partner_id: String,
+        pub reference: String,
+        pub state: String,
+        /// A [`super::standing::Standing`] as JSON.
+        pub standing: String,
+        pub created_at: i64,
+        pub updated_at: i64,
+    }
+}
+
+row! {
+    /// A part, sealed.
+    pub(super) struct PartRow {
+        pub part_id: String,
+        pub kind: String,
+        pub reference: String,
+        pub position: i64,
+        pub body: Vec<u8>,
+        pub klarna_id: Option<String>,
+        pub version: i64,
+        pub synced_version: Option<i64>,
+    }
+}
+
+/// False if another Partner has the reference.
+pub(super) async fn insert(tx: &mut Tx, row: &ProfileRow) -> Result<bool, DbError> {
+    let sql = "insert into partner_profiles (partner_id, reference, state, standing, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+    let values = params![&row.partner_id, &row.reference, &row.state, &row.standing, row.created_at, row.updated_at];
+    Ok(tx.execute(sql, values).await? > 0)
+}
+
+pub(super) async fn reference_owner(tx: &mut Tx, reference: &str) -> Result<Option<String>, DbError> {
+    row! { struct OwnerRow { partner_id: String } }
+    let sql = "select partner_id from partner_profiles where reference = $1";
+    Ok(tx.fetch_optional::<OwnerRow>(sql, params![reference]).await?.map(|row| row.partner_id))
+}
+
+/// Reads where a Partner stands and locks it until the transaction ends.
+pub(super) async fn lock(tx: &mut Tx, partner_id: &str) -> Result<Option<ProfileRow>, DbError> {
+    let sql = "update partner_profiles set updated_at = updated_at where partner_id = $1
+        returning partner_id, reference, state, standing, created_at, updated_at";
+    tx.fetch_optional(sql, params![partner_id]).await
+}
+
+pub(super) async fn read(tx: &mut Tx, partner_id: &str) -> Result<Option<ProfileRow>, DbError> {
+    let sql = "select partner_id, reference, state, standing, created_at, updated_at
+        from partner_profiles where partner_id = $1";
+    tx.fetch_optional(sql, params![partner_id]).await
+}
+
+pub(super) async fn save(tx: &mut Tx, row: &ProfileRow, align_at: Option<i64>) -> Result<(), DbError> {
+    let sql = "update partner_profiles set reference = $2, state = $3, standing = $4, updated_at = $5,
+            align_at = coalesce($6, align_at)
+        where partner_id = $1";
+    let values = params![&row.partner_id, &row.reference, &row.state, &row.standing, row.updated_at, align_at];
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Partners, newest first, or from `after` towards the newer ones.
+pub(super) async fn page(
+    tx: &mut Tx,
+    state: Option<&str>,
+    reference: Option<&str>,
+    after: Option<&str>,
+    newer: bool,
+    limit: i64,
+) -> Result<Vec<ProfileRow>, DbError> {
+    const DOWN: &str = "select partner_id, reference, state, standing, created_at, updated_at from partner_profiles
+        where (cast($1 as text) is null or state = $1) and (cast($2 as text) is null or reference = $2)
+            and (cast($3 as text) is null or partner_id < $3)
+        order by partner_id desc limit $4";
+    const UP: &str = "select partner_id, reference, state, standing, created_at, updated_at from partner_profiles
+        where (cast($1 as text) is null or state = $1) and (cast($2 as text) is null or reference = $2)
+            and (cast($3 as text) is null or partner_id > $3)
+        order by partner_id limit $4";
+    tx.fetch_all(if newer { UP } else { DOWN }, params![state, reference, after, limit]).await
+}
+
+pub(super) async fn parts(tx: &mut Tx, partner_id: &str) -> Result<Vec<PartRow>, DbError> {
+    let sql = "select part_id, kind, reference, position, body, klarna_id, version, synced_version
+        from partner_parts where partner_id = $1 order by position, part_id";
+    tx.fetch_all(sql, params![partner_id]).await
+}
+
+/// Writes a part, whether it was there or not.
+pub(super) async fn put_part(tx: &mut Tx, partner_id: &str, row: &PartRow) -> Result<(), DbError> {
+    let sql = "insert into partner_parts
+            (partner_id, part_id, kind, reference, position, body, klarna_id, version, synced_version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        on conflict (partner_id, part_id) do update set reference = excluded.reference, body = excluded.body,
+            klarna_id = excluded.klarna_id, version = excluded.version, synced_version = excluded.synced_version";
+    let values = params![
+        partner_id,
+        &row.part_id,
+        &row.kind,
+        &row.reference,
+        row.position,
+        &row.body,
+        &row.klarna_id,
+        row.version,
+        row.synced_version
+    ];
+    tx.execute(sql, values).await.map(drop)
+}
+
+pub(super) async fn delete_part(tx: &mut Tx, partner_id: &str, part_id: &str) -> Result<(), DbError> {
+    let sql = "delete from partner_parts where partner_id = $1 and part_id = $2";
+    tx.execute(sql, params![partner_id, part_id]).await.map(drop)
+}
