@@ -83,6 +83,11 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
         let path = format!("/v1/webhook-endpoints/{}/rotate-secret", made.body["id"].as_str().unwrap());
         assert_eq!(stage.call(&partner, "POST", &path, None).await.status, 200);
 
+        let operator = stage.operator().await;
+        let draft = json!({"reference": "m-1", "contact": {"email": "ada@nordlicht.example"}});
+        let draft = stage.call(&operator, "POST", "/v1/partners", Some(draft)).await;
+        assert_eq!(draft.status, 201, "{}", draft.text);
+
         let (columns, ctx) = rotate(&stage).await;
         let all: BTreeSet<String> = SEALED.iter().map(|column| column.name()).collect();
         let elsewhere = BTreeSet::from(["jobs.payload".to_owned()]);
@@ -90,6 +95,10 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
         let router = gateway::router(&ctx);
         let replayed = router.clone().oneshot(endpoint(&partner.key)).await.unwrap();
         assert_eq!(body_of(replayed).await, made.body, "the first answer, secret and all");
+        let read = Request::get(format!("/v1/partners/{}", draft.body["id"].as_str().unwrap()))
+            .header("authorization", format!("Bearer {}", operator.key));
+        let read = router.clone().oneshot(read.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(body_of(read).await, draft.body, "what is known of a Partner");
         let delivered = router.oneshot(deliver("e-2")).await.unwrap();
         assert_eq!(delivered.status(), 200, "the network's key still verifies");
         let shutdown = Shutdown::new();
