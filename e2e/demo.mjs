@@ -47,13 +47,27 @@ export default async function start() {
       if (!answer.ok) throw new Error(`${page} answered ${answer.status}`);
     }
     const partner = JSON.parse(await readFile(join(folder, "partner.json"), "utf8"));
+    const { partner: seeded } = JSON.parse(await readFile(join(folder, "credentials.json"), "utf8"));
+    const { client_id: clientId, payment_account_id: paymentAccountId } = seeded;
+    const elsewhereClientId = await identifyPagesOf(ends.network, seeded, "elsewhere.example");
     // The tests run in processes of their own and read this again.
-    process.env.KONTOR_E2E_DEMO = JSON.stringify({ ...ends, apiKey: partner.api_key });
+    process.env.KONTOR_E2E_DEMO = JSON.stringify({ ...ends, apiKey: partner.api_key, clientId, paymentAccountId, elsewhereClientId });
   } catch (error) {
     await stop();
     throw new Error(`the demo is up, but not well: ${error.message}\n${log}`, { cause: error });
   }
   return stop;
+}
+
+/** A client identifier of the seeded Partner, for the pages of one domain. */
+async function identifyPagesOf(network, { api_key }, domain) {
+  const answer = await fetch(`${network}/v2/account/integration/credentials/client-identifier`, {
+    method: "POST",
+    headers: { authorization: `Basic ${api_key}`, "content-type": "application/json" },
+    body: JSON.stringify({ description: "pages elsewhere", config: { allowed_domains: [domain] } }),
+  });
+  if (!answer.ok) throw new Error(`no client identifier: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()).identity.client_id;
 }
 
 /** The addresses in the demo's banner, once all of them are there. */

@@ -25,7 +25,7 @@ export function watch(context) {
     else if (kind === "document") {
       // A form that is refused answers 422 with its page: the test looks at the page.
       if (status >= 400) refusedPages.add(response.url());
-    } else if (status !== 200) complain("missing file", text);
+    } else if (status < 200 || status >= 300) complain("missing file", text);
   });
   context.on("requestfailed", (request) => {
     const why = request.failure()?.errorText ?? "unknown";

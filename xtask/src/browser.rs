@@ -16,6 +16,7 @@ pub fn run(chromium: &Path) -> Result<bool> {
     let folder = root.join("e2e");
     let node = packages::node()?;
     install(&folder)?;
+    let typed = check_types(&folder, &node)?;
     let binary = build(&root)?;
     let valid = reference::lint(&root, &node, &binary)?;
     if valid.is_none() {
@@ -29,7 +30,14 @@ pub fn run(chromium: &Path) -> Result<bool> {
         .env("KONTOR_TEST_CHROMIUM", chromium)
         .stdin(Stdio::null())
         .status();
-    Ok(status.context("starting Playwright")?.success() && valid != Some(false))
+    Ok(status.context("starting Playwright")?.success() && typed && valid != Some(false))
+}
+
+/// Holds the scripts that pages are served to the types in their comments.
+fn check_types(folder: &Path, node: &Path) -> Result<bool> {
+    let mut check = Command::new(node);
+    check.args(["node_modules/typescript/bin/tsc", "--project", "."]).current_dir(folder).stdin(Stdio::null());
+    Ok(check.status().context("starting the type checker")?.success())
 }
 
 /// `npm ci`, unless the packages of this very lock file are there already. Tried twice: registries have bad moments.

@@ -18,6 +18,7 @@
 //! | [`reference`] | the OpenAPI document |
 //! | [`console`] | `/testing` and `/console`: request log, faults, clock, snapshots, journeys by API; not the network's |
 //! | [`sealed`] | the columns that hold secrets |
+//! | [`websdk`] | the script for Partners' pages, and what it asks |
 //! | [`seed`] | the first accounts of an empty database |
 //! | [`serve`](mod@serve) | assembly: from settings to a running network end |
 //!
@@ -43,6 +44,7 @@ pub mod seed;
 pub mod serve;
 pub mod settlements;
 pub mod tokens;
+pub mod websdk;
 
 use kit::db::Migrations;
 
@@ -76,6 +78,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0181_faults", include_str!("../migrations/0181_faults.sql")),
             ("0182_snapshots", include_str!("../migrations/0182_snapshots.sql")),
             ("0183_console_sessions", include_str!("../migrations/0183_console_sessions.sql")),
+            ("0190_websdk", include_str!("../migrations/0190_websdk.sql")),
         ],
     },
 ];

@@ -71,6 +71,11 @@ kit::sealed_columns! {
         table: "calls", column: "detail", key: ["acquiring_partner_id", "call_id"],
         id: Id::Second, form: Form::Bytes,
     }
+    /// What shopper and page said about shipping: it holds an address.
+    pub(crate) LAUNCH_DIALOGUE {
+        table: "websdk_launches", column: "dialogue", key: ["account_id", "request_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
     /// What was written about a dispute: it tells of customers.
     pub(crate) DISPUTE_FILE {
         table: "disputes", column: "file", key: ["account_id", "dispute_id"],

@@ -25,7 +25,7 @@ use crate::ctx::Ctx;
 use crate::operation::{self, Content, Route};
 use crate::{
     MIGRATIONS, accounts, console, credentials, disputes, journey, notifications, payments, portal, presentation,
-    programs, reference, sealed, seed, settlements, tokens,
+    programs, reference, sealed, seed, settlements, tokens, websdk,
 };
 
 /// What a network end is started with.
@@ -152,6 +152,7 @@ pub fn router(ctx: &Ctx) -> Router {
         .merge(console::pages(ctx))
         .merge(credentials::page_routes().with_state(ctx.clone()))
         .merge(portal::page_routes().with_state(ctx.clone()))
+        .merge(websdk::routes(ctx))
         .merge(reference::routes(ctx))
         .merge(health::routes(readiness))
 }

@@ -24,23 +24,25 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::Fields;
 use super::contact::{Contact, Sample};
 use super::language::Language;
 use super::pages::{self, Fault, Frame, Lost, Notice};
 use super::plan::Plan;
 use super::purchase::{self, Purchase};
+use super::shipping::{self, Shown};
 use super::store::{self, Key};
 use super::visit::{CodeAnswer, Step, Visit};
 use crate::accounts;
 use crate::ctx::Ctx;
 use crate::payments::payment_request::{EXPIRY_MAX_US, State as RequestState};
 use crate::payments::{self, CustomerStep, Identity, JourneyRequest};
+use crate::websdk::{self, Display};
 
 /// The journey's cookie: the address's token and this browser's secret. Bound by its path to one request.
 const COOKIE_NAME: &str = "kontor_journey";
 const SECRET_BYTES: usize = 32;
 
-type Fields = BTreeMap<String, String>;
 type Sent = Result<Form<Fields>, FormRejection>;
 
 /// The pages, for each region.
@@ -54,6 +56,7 @@ pub fn routes() -> Router<Ctx> {
             .route("/waiting", get(waiting))
             .route("/contact", get(show_contact).post(post_contact))
             .route("/code", get(show_code).post(post_code))
+            .route("/shipping", get(show_shipping).post(post_shipping))
             .route("/plan", get(show_plan).post(post_plan))
             .route("/review", get(show_review))
             .route("/confirm", post(post_confirm))
@@ -105,14 +108,17 @@ impl Session {
         Some(Self { token: token.to_owned(), secret: secret.to_owned() })
     }
 
-    fn cookie(&self, visitor: &Visitor, ctx: &Ctx) -> HeaderValue {
-        let secure = if ctx.config.base_url.starts_with("https:") { "; Secure" } else { "" };
+    fn cookie(&self, visitor: &Visitor, ctx: &Ctx, display: Display) -> HeaderValue {
+        let is_secure = ctx.config.base_url.starts_with("https:");
+        let rules = match display {
+            // Kept apart for each site that frames this one; browsers take that over https only.
+            Display::Frame if is_secure => "SameSite=None; Partitioned; Secure",
+            _ if is_secure => "SameSite=Lax; Secure",
+            _ => "SameSite=Lax",
+        };
         let age_s = EXPIRY_MAX_US / SECOND_US;
         let Self { token, secret } = self;
-        let text = format!(
-            "{COOKIE_NAME}={token}.{secret}; Path={}; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}",
-            visitor.base
-        );
+        let text = format!("{COOKIE_NAME}={token}.{secret}; Path={}; Max-Age={age_s}; HttpOnly; {rules}", visitor.base);
         HeaderValue::try_from(text).expect("a granted token, base64url and a path of an address are header text")
     }
 }
@@ -155,6 +161,9 @@ enum Ask {
     End,
     Contact(String),
     Code(String),
+    /// The step before the ways to pay, where the Web SDK's page answers what shipping means.
+    ShowShipping,
+    Shipping(Fields),
     Plan(String),
     /// With the seal of the order as it was shown.
     Confirm(String),
@@ -169,7 +178,7 @@ enum Reply {
     /// To a page of the journey, by the last part of its path.
     To(&'static str),
     /// The same, with the session that has just begun.
-    Begun(&'static str),
+    Begun(&'static str, Display),
     /// Back to the Partner.
     Back(String),
     Lost(Lost),
@@ -183,6 +192,7 @@ enum View {
     Plan { chosen: Option<Plan>, fault: Option<Fault>, notice: Option<Notice> },
     Review { contact: Contact, plan: Option<Plan> },
     Waiting,
+    Shipping { faulty: bool },
     End { shows_return: bool },
 }
 
@@ -219,7 +229,17 @@ async fn see(
         Some(_) => store::hold(tx, &key, now).await?,
         None => None,
     };
-    Ok(Some(Seen { key, purchase: shown(found, partner), visit, now }))
+    let request_id = found.request.id.to_string();
+    let launch = websdk::launched(tx, ctx, &found.account, &request_id).await?;
+    let config = found.body.shipping_config.clone().unwrap_or_default();
+    let sdk = launch.map(|launch| Shown {
+        launch,
+        mode: config.mode,
+        countries: config.supported_countries.unwrap_or_default(),
+        request_id,
+        account: found.account.clone(),
+    });
+    Ok(Some(Seen { key, purchase: Purchase { shown: sdk, ..shown(found, partner) }, visit, now }))
 }
 
 /// What of the request is shown.
@@ -243,6 +263,7 @@ fn shown(found: JourneyRequest, partner: Option<String>) -> Purchase {
             .as_ref()
             .and_then(|context| context.customer_interaction.as_ref()?.qr_code.as_ref()?.target_url.clone()),
         return_location: payments::return_location(&object),
+        shown: None,
     }
 }
 
@@ -272,7 +293,11 @@ async fn decide(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, ask: &Ask) -> Result<
         _ => {}
     }
     let reached = visit.reached(&seen.purchase.plans());
+    let ships = seen.purchase.shown.as_ref().filter(|_| reached >= Step::Plan).is_some_and(Shown::is_due);
     match ask {
+        Ask::ShowShipping if ships => Ok(page(seen, View::Shipping { faulty: false })),
+        Ask::Shipping(fields) if ships => say_shipping(tx, ctx, seen, fields).await,
+        Ask::Show(Step::Plan | Step::Review, _) | Ask::Plan(_) | Ask::Confirm(_) if ships => Ok(Reply::To("shipping")),
         Ask::Show(step, query) if *step <= reached => Ok(show(seen, visit, *step, query)),
         Ask::Contact(typed) => give_contact(tx, seen, visit, typed).await,
         Ask::Code(typed) if reached >= Step::Code => give_code(tx, seen, visit, typed).await,
@@ -302,7 +327,8 @@ async fn start_visit(tx: &mut Tx, seen: Seen, new: &Session) -> Result<Reply, Ap
     let key = Key { session_hash: new.hash(), ..seen.key };
     let visit = Visit::begin();
     store::insert(tx, &key, &visit, seen.now).await?;
-    Ok(Reply::Begun(visit.step.code()))
+    let display = seen.purchase.shown.as_ref().map_or(Display::Redirect, |shown| shown.launch.display);
+    Ok(Reply::Begun(visit.step.code(), display))
 }
 
 fn page(seen: Seen, view: View) -> Reply {
@@ -313,8 +339,19 @@ fn refused(seen: Seen, view: View) -> Reply {
     Reply::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(seen), view)
 }
 
-/// To the Partner, or to the page that says how it ended.
+async fn say_shipping(tx: &mut Tx, ctx: &Ctx, mut seen: Seen, fields: &Fields) -> Result<Reply, ApiError> {
+    let Some(shown) = &mut seen.purchase.shown else { return Ok(Reply::To(Step::Plan.code())) };
+    Ok(match shipping::take(tx, ctx, shown, fields).await? {
+        shipping::Sent::Taken => Reply::To("shipping"),
+        shipping::Sent::Faulty => refused(seen, View::Shipping { faulty: true }),
+    })
+}
+
+/// To the Partner, or to the page that says how it ended. A window or a frame of the Web SDK goes nowhere: its page is told.
 fn back(purchase: &Purchase) -> Reply {
+    if purchase.shown.as_ref().is_some_and(|shown| shown.launch.display != Display::Redirect) {
+        return Reply::To("end");
+    }
     purchase.return_location.clone().map_or(Reply::To("end"), Reply::Back)
 }
 
@@ -445,13 +482,15 @@ async fn answer(ctx: &Ctx, visitor: Visitor, ask: Ask) -> Response {
                 now: seen.now,
             };
             let target = seen.purchase.return_location.as_deref();
-            secured((status, draw(&frame, view)).into_response(), target)
+            let framed = seen.purchase.shown.as_ref().filter(|shown| shown.launch.display == Display::Frame);
+            let framed = framed.map(|shown| shown.launch.origin.as_str());
+            secured_in((status, draw(&frame, view)).into_response(), target, framed)
         }
         Ok(Reply::To(part)) => see_other(&link(part)),
-        Ok(Reply::Begun(part)) => {
+        Ok(Reply::Begun(part, display)) => {
             let mut response = see_other(&link(part));
             if let Ask::Start(session) = &ask {
-                response.headers_mut().insert(SET_COOKIE, session.cookie(&visitor, ctx));
+                response.headers_mut().insert(SET_COOKIE, session.cookie(&visitor, ctx, display));
             }
             response
         }
@@ -479,6 +518,10 @@ fn draw(frame: &Frame<'_>, view: View) -> Markup {
         },
         View::Review { contact, plan } => frame.review(&contact, plan),
         View::Waiting => frame.waiting(),
+        View::Shipping { faulty } => match &frame.purchase.shown {
+            Some(shown) => frame.shipping(shown, faulty),
+            None => frame.end(true),
+        },
         View::End { shows_return } => frame.end(shows_return),
     }
 }
@@ -572,6 +615,14 @@ async fn show_code(State(ctx): State<Ctx>, visitor: Visitor, Query(query): Query
     answer(&ctx, visitor, Ask::Show(Step::Code, query)).await
 }
 
+async fn show_shipping(State(ctx): State<Ctx>, visitor: Visitor) -> Response {
+    answer(&ctx, visitor, Ask::ShowShipping).await
+}
+
+async fn post_shipping(State(ctx): State<Ctx>, visitor: Visitor, sent: Sent) -> Response {
+    take(&ctx, visitor, sent, Ask::Shipping).await
+}
+
 async fn show_plan(State(ctx): State<Ctx>, visitor: Visitor) -> Response {
     answer(&ctx, visitor, Ask::Show(Step::Plan, Fields::new())).await
 }
@@ -623,15 +674,21 @@ fn see_other(location: &str) -> Response {
 
 /// Nothing but our own files, no copy kept, no address told. Browsers apply `form-action` to every hop of the redirect after
 /// a form, and the Partner's side commonly adds hops on hosts that we do not know: so the way back is bounded by its scheme.
-fn secured(mut response: Response, target: Option<&str>) -> Response {
+fn secured(response: Response, target: Option<&str>) -> Response {
+    secured_in(response, target, None)
+}
+
+/// The same, in a frame of the one origin that may show it.
+fn secured_in(mut response: Response, target: Option<&str>, framed_by: Option<&str>) -> Response {
+    let ancestors = framed_by.unwrap_or("'none'");
     let scheme = target.and_then(|target| url::Url::parse(target).ok()).map(|url| url.scheme().to_owned());
     let scheme = scheme.filter(|scheme| scheme != "https").map(|scheme| format!(" {scheme}:")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self' https:{scheme}; \
-         base-uri 'none'; frame-ancestors 'none'"
+         base-uri 'none'; frame-ancestors {ancestors}"
     );
     let headers = response.headers_mut();
-    let policy = HeaderValue::from_str(&policy).expect("schemes are letters, digits, plus, minus and points");
+    let policy = HeaderValue::from_str(&policy).expect("schemes and origins are printable ASCII");
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

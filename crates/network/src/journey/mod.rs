@@ -36,9 +36,19 @@ mod language;
 mod pages;
 mod plan;
 mod purchase;
+mod shipping;
 mod store;
 mod visit;
 mod words;
 
 pub use api::routes;
+pub(crate) use pages::ICON;
 pub(crate) use words::fill;
+
+/// What a browser's form says, by field.
+type Fields = std::collections::BTreeMap<String, String>;
+
+/// The texts in a language, or in English.
+pub(crate) fn words_for(code: &str) -> &'static words::Words {
+    if code == language::Language::German.code() { &words::GERMAN } else { &words::ENGLISH }
+}

@@ -10,11 +10,13 @@ use super::contact::{Contact, Sample, calling_code};
 use super::language::{Language, day_of};
 use super::plan::Plan;
 use super::purchase::Purchase;
+use super::shipping;
 use super::visit::Step;
 use super::words::{Words, fill};
+use crate::websdk::{self, Address, ShippingOption};
 
 /// Our mark, small: browsers ask for it, and find it in the page.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect x='2' y='2' \
+pub const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect x='2' y='2' \
     width='20' height='20' rx='3' fill='%231f6f63'/%3E%3Cpath d='M9 22V11a3 3 0 0 1 6 0v11z' fill='%23fff'/%3E%3C/svg%3E";
 
 /// What every page of a visit stands on.
@@ -425,6 +427,17 @@ impl<'a> Frame<'a> {
         document(self.language, words.waiting_title, Some(2), body)
     }
 
+    /// Where the goods go, for a page of the Web SDK.
+    pub fn shipping(&self, shown: &shipping::Shown, faulty: bool) -> Markup {
+        let (step, waits) = shipping_step(self, shown, faulty);
+        let body = html! {
+            (self.order(false))
+            (step)
+            (self.way_out())
+        };
+        document(self.language, self.words().shipping_title, waits.then_some(1), body)
+    }
+
     /// The page of a request that has ended, or was left without a place to return to.
     pub fn end(&self, shows_return: bool) -> Markup {
         use crate::payments::payment_request::State;
@@ -453,8 +466,130 @@ impl<'a> Frame<'a> {
                     p.muted { (words.close_text) }
                 }
             }
+            (hand_over(self.purchase, name))
         };
         document(self.language, title, None, body)
+    }
+}
+
+/// Draws the step as far as it has come. Returns the body and whether it waits for the page.
+fn shipping_step(frame: &Frame<'_>, shown: &shipping::Shown, faulty: bool) -> (Markup, bool) {
+    let words = frame.words();
+    let dialogue = &shown.launch.dialogue;
+    if dialogue.question.is_some() {
+        let body = html! {
+            div.card.lifted data-testid="shipping-waiting" {
+                h1 { (words.waiting_title) }
+                p.busy role="status" { (frame.say(words.shipping_asking)) }
+                p { a.button.full href={ (frame.base) "/shipping" } { (words.waiting_now) } }
+            }
+            (hand_over(frame.purchase, "asking"))
+        };
+        return (body, true);
+    }
+    let fault = match &dialogue.rejection {
+        Some(_) if dialogue.options.is_empty() => Some(frame.say(words.shipping_refused)),
+        Some(_) => Some(frame.say(words.shipping_option_refused)),
+        None if faulty && dialogue.options.is_empty() => Some(words.shipping_error.to_owned()),
+        None if faulty => Some(words.shipping_option_error.to_owned()),
+        None => None,
+    };
+    let body = html! {
+        @if let Some(fault) = &fault {
+            div.error-summary id="error-summary" data-testid="error-summary" role="alert" tabindex="-1" autofocus {
+                h2 { (words.error_summary) }
+                p { (fault) }
+            }
+        }
+        @if dialogue.options.is_empty() {
+            (address_form(frame, shown, words))
+        } @else {
+            (options_form(frame, &dialogue.options, dialogue.chosen.as_deref(), words))
+        }
+    };
+    (body, false)
+}
+
+fn address_form(frame: &Frame<'_>, shown: &shipping::Shown, words: &Words) -> Markup {
+    let market = frame.purchase.market.country;
+    let typed = shown.launch.dialogue.address.clone();
+    let address = typed.unwrap_or_else(|| Address {
+        given_name: "Test".to_owned(),
+        family_name: format!("Person-{}", market.to_ascii_lowercase()),
+        country: market.to_owned(),
+        ..Address::default()
+    });
+    let fields = [
+        ("given_name", words.shipping_given_name, &address.given_name, "given-name"),
+        ("family_name", words.shipping_family_name, &address.family_name, "family-name"),
+        ("street_address", words.shipping_street, &address.street_address, "street-address"),
+        ("postal_code", words.shipping_postal_code, &address.postal_code, "postal-code"),
+        ("city", words.shipping_city, &address.city, "address-level2"),
+        ("region", words.shipping_region, &address.region, "address-level1"),
+    ];
+    html! {
+        form.card.lifted id="shipping-form" method="post" action={ (frame.base) "/shipping" } novalidate {
+            h1 { (words.shipping_title) }
+            (frame.hidden())
+            @for (name, label, value, autocomplete) in fields {
+                div.field {
+                    label for=(name) { (label) }
+                    input id=(name) data-testid=(name) name=(name) value=(value) autocomplete=(autocomplete) maxlength=(shipping::FIELD_CHARS_MAX)
+                        required[name != "region"];
+                }
+            }
+            div.field {
+                label for="country" { (words.shipping_country) }
+                select id="country" data-testid="country" name="country" autocomplete="country" {
+                    @for country in shown.countries() {
+                        option value=(country) selected[country == address.country] { (country) }
+                    }
+                }
+            }
+            button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
+        }
+    }
+}
+
+fn options_form(frame: &Frame<'_>, options: &[ShippingOption], chosen: Option<&str>, words: &Words) -> Markup {
+    let currency = frame.purchase.amount.map(|amount| amount.currency);
+    html! {
+        form.card.lifted id="shipping-form" method="post" action={ (frame.base) "/shipping" } {
+            h1 { (words.shipping_options_title) }
+            (frame.hidden())
+            fieldset.choices {
+                legend.visually-hidden { (words.shipping_options_title) }
+                @for (index, option) in options.iter().enumerate() {
+                    @let is_chosen = chosen.map_or(index == 0, |chosen| chosen == option.shipping_option_reference);
+                    @let id = format!("option-{index}");
+                    label.choice for=(id) {
+                        input type="radio" name="shipping_option" id=(id) data-testid={ "option-" (option.shipping_option_reference) }
+                            value=(option.shipping_option_reference) checked[is_chosen] required;
+                        span {
+                            strong { (option.display_name) }
+                            @if let Some(currency) = currency {
+                                " " span.muted { (frame.money(Money::new(option.amount, currency))) }
+                            }
+                            @if let Some(description) = &option.description { br; span.muted { (description) } }
+                        }
+                    }
+                }
+            }
+            button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
+            button.button.quiet.full type="submit" name="change" value="address" formnovalidate data-testid="change-address" {
+                (words.shipping_change)
+            }
+        }
+    }
+}
+
+/// Tells the page that opened this one, and no other, to look at the request.
+fn hand_over(purchase: &Purchase, state: &str) -> Markup {
+    html! {
+        @if let Some(shown) = purchase.shown.as_ref() {
+            script type="module" src=(websdk::hand_back_script()) data-origin=(shown.launch.origin)
+                data-payment-request-id=(shown.request_id) data-state=(state) id="hand-back" {}
+        }
     }
 }
 

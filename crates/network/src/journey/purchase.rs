@@ -4,6 +4,7 @@ use protocol::payments::{ProfileScope, SupplementaryPurchaseData};
 use protocol::{Currency, Market, Money, markets};
 
 use super::plan::Plan;
+use super::shipping::Shown;
 use crate::payments::payment_request::State;
 
 /// A Payment Request as the pages need it.
@@ -30,6 +31,8 @@ pub struct Purchase {
     /// Where the shopper came from and goes back to, with its placeholders filled in for the present state. Absent for QR
     /// codes and the SDK.
     pub return_location: Option<String>,
+    /// How the Web SDK shows this journey, if it does.
+    pub shown: Option<Shown>,
 }
 
 /// One line of the order.

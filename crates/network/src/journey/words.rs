@@ -120,6 +120,28 @@ words! {
     failed_title: "Something went wrong on our side", "Bei uns ist etwas schiefgegangen";
     failed_text: "Nothing was charged by this step. Wait a moment and try it again.", "In diesem Schritt wurde nichts abgebucht. Warten Sie einen Moment und versuchen Sie es noch einmal.";
     failed_reference: "Reference for support: {reference}", "Kennung für Rückfragen: {reference}";
+    // Shipping.
+    shipping_title: "Where should it go?", "Wohin soll es gehen?";
+    shipping_given_name: "First name", "Vorname";
+    shipping_family_name: "Last name", "Nachname";
+    shipping_street: "Street and number", "Straße und Hausnummer";
+    shipping_postal_code: "Postal code", "Postleitzahl";
+    shipping_city: "City", "Ort";
+    shipping_region: "State or region, where there is one", "Bundesland oder Region, wo es das gibt";
+    shipping_country: "Country", "Land";
+    shipping_error: "Fill in every field; the region may stay empty.", "Füllen Sie jedes Feld aus; die Region darf leer bleiben.";
+    shipping_asking: "{partner} is looking whether and how it can ship there. This page continues by itself.", "{partner} prüft, ob und wie dorthin geliefert wird. Diese Seite geht von selbst weiter.";
+    shipping_refused: "{partner} does not ship to this address. Please enter another one.", "{partner} liefert nicht an diese Adresse. Bitte geben Sie eine andere ein.";
+    shipping_options_title: "How should it be shipped?", "Wie soll geliefert werden?";
+    shipping_option_refused: "{partner} cannot ship in this way. Please choose another one.", "{partner} kann so nicht liefern. Bitte wählen Sie eine andere Lieferart.";
+    shipping_option_error: "Choose how it should be shipped.", "Wählen Sie, wie geliefert werden soll.";
+    shipping_change: "Use another address", "Andere Adresse verwenden";
+    // On the Partner's page, while a window of the journey is open.
+    sdk_title: "Continue in the payment window", "Weiter im Zahlungsfenster";
+    sdk_text: "Your payment goes on in a window of its own. This page waits for it.", "Ihre Zahlung geht in einem eigenen Fenster weiter. Diese Seite wartet darauf.";
+    sdk_continue: "Show the window", "Fenster zeigen";
+    sdk_blocked_title: "Your browser blocked the payment window", "Ihr Browser hat das Zahlungsfenster blockiert";
+    sdk_blocked_text: "Nothing was charged. Open the window to go on.", "Es wurde nichts abgebucht. Öffnen Sie das Fenster, um weiterzumachen.";
     // Test shopper.
     test_title: "Test shopper", "Testkunde";
     test_contact: "Only on the test network. Fill in a shopper who is:", "Nur im Testnetz. Einen Kunden einsetzen, der:";

@@ -205,6 +205,17 @@ async fn account_for(ctx: &Ctx, caller: &Caller, named: Option<String>) -> Resul
     Ok(under.then_some(account))
 }
 
+/// Counts a call that came otherwise than through the guard.
+///
+/// # Errors
+/// 429 beyond the quota.
+pub fn counted(ctx: &Ctx, category: Category, caller: &Caller, account: &PartnerAccountId) -> Result<(), ApiError> {
+    match count(ctx, category, caller, account) {
+        Some(decision) if !decision.allowed => Err(rate_limited()),
+        _ => Ok(()),
+    }
+}
+
 fn count(ctx: &Ctx, category: Category, caller: &Caller, account: &PartnerAccountId) -> Option<Decision> {
     let (partner_quota, acquiring_quota) = category.quotas(ctx.config.rate_limits)?;
     let (partner_level, acquiring_level) = category.levels();

@@ -36,7 +36,7 @@ pub use approval::Identity;
 pub use customer_step::{CustomerStep, JourneyRequest, customer_step};
 pub use disputed::{Disputable, charge_back_at_most, count_dispute, disputable};
 pub use refunds::charge_back;
-pub use requests::is_in_progress;
+pub use requests::{account_of, amend, cancel, create, is_in_progress, is_open, read};
 pub use return_url::return_location;
 pub use short_link::short_link_target;
 pub use testing::testing_routes;

@@ -276,6 +276,21 @@ impl PaymentRequest {
         Ok((this, happened))
     }
 
+    /// The Partner's page answers the customer, who is choosing where the goods go: what is asked changes, the state does not.
+    ///
+    /// # Errors
+    /// [`InvalidTransition`] once it has ended, or while a verdict is awaited.
+    pub fn amend(&self, amount: Option<i64>, now: i64) -> Decided {
+        let (mut this, mut happened) = self.at(now);
+        if !this.state.is_open() || this.pending_until.is_some() {
+            return Err(InvalidTransition { from: this.state, event: Event::PartnerUpdated });
+        }
+        this.amount = amount.or(this.amount);
+        this.updated_at = now;
+        happened.push(this.happened(EventType::PaymentRequestUpdated, now));
+        Ok((this, happened))
+    }
+
     /// The Partner side withdraws it. Whether a completed one's grant is still unspent is for the caller to make sure of.
     ///
     /// # Errors

@@ -353,7 +353,10 @@ pub(super) async fn submit(
 }
 
 /// Creates a request from a body that has passed its shape.
-pub(super) async fn create(
+///
+/// # Errors
+/// 400, 403 while the product is not enabled, [`kit::db::DbError`].
+pub async fn create(
     tx: &mut Tx,
     ctx: &Ctx,
     on: (&PartnerAccountId, &str),
@@ -382,7 +385,10 @@ pub(super) fn parse(body: &Value) -> Result<CreatePaymentRequest, ApiError> {
 }
 
 /// Reads a request; time that has passed is accounted for first.
-pub(super) async fn read(ctx: &Ctx, account: &PartnerAccountId, id: &str) -> Result<WireRequest, ApiError> {
+///
+/// # Errors
+/// 404, [`kit::db::DbError`].
+pub async fn read(ctx: &Ctx, account: &PartnerAccountId, id: &str) -> Result<WireRequest, ApiError> {
     let (context, owner, key) = (ctx.clone(), account.clone(), id.to_owned());
     let found: Option<(bool, WireRequest)> = ctx
         .db
@@ -416,6 +422,15 @@ pub(super) async fn behind_grant(
         return Ok(None);
     };
     store::request(tx, account.as_str(), request.as_str()).await?.map(StoredRequest::from_row).transpose()
+}
+
+/// Whether the customer can still decide on a request.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn is_open(tx: &mut Tx, ctx: &Ctx, account: &PartnerAccountId, id: &str) -> Result<bool, ApiError> {
+    let Some(row) = store::request(tx, account.as_str(), id).await? else { return Ok(false) };
+    Ok(StoredRequest::from_row(row)?.request.at(ctx.clock.now()).0.state.is_open())
 }
 
 /// Whether the customer is in the journey of a request right now. For interoperability.
@@ -540,8 +555,56 @@ pub(super) fn merge(into: &mut Value, sent: &Value) {
     }
 }
 
+/// What the Partner's page answers while the customer is in the journey: amount, lines, where the goods go. Members as in an update;
+/// the state stays.
+///
+/// # Errors
+/// 400 on what the request may not become, 403 once it has ended or a verdict is awaited, 404.
+pub async fn amend(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (account, correlation_id): (&PartnerAccountId, &str),
+    id: &str,
+    sent: &Value,
+) -> Result<WireRequest, ApiError> {
+    let mut stored = locked(tx, ctx, account, id).await?.ok_or_else(absent)?;
+    let mut merged = serde_json::to_value(&stored.body).map_err(ApiError::internal)?;
+    merged["currency"] = stored.request.currency.code().into();
+    if let Some(amount) = stored.request.amount {
+        merged["amount"] = amount.into();
+    }
+    merge(&mut merged, sent);
+    let mut faults = shapes::create_payment_request().check(&merged);
+    let (amount, lines) = (merged["amount"].as_i64(), sent.pointer("/supplementary_purchase_data/line_items"));
+    if let Some(amount) = amount.filter(|_| lines.is_some()) {
+        faults.extend(protocol::check_purchase_sum(&merged, amount));
+    }
+    if !faults.is_empty() {
+        return Err(invalid(faults));
+    }
+    let mut body = parse(&merged)?;
+    (body.currency, body.amount) = (None, None);
+    body.extra.clear();
+    stored.body = body;
+    let decided = stored.request.amend(amount, ctx.clock.now())?;
+    stored.settle(tx, ctx, Some(correlation_id), decided).await?;
+    stored.render(tx, ctx).await
+}
+
+/// Whose request an id names.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn account_of(tx: &mut Tx, id: &str) -> Result<Option<PartnerAccountId>, ApiError> {
+    let account = store::account_of_request(tx, id).await?;
+    account.map(|account| PartnerAccountId::opaque(&account)).transpose().map_err(ApiError::internal)
+}
+
 /// Withdraws a request; a completed one as long as its grant is unspent.
-pub(super) async fn cancel(
+///
+/// # Errors
+/// 403, 404, [`kit::db::DbError`].
+pub async fn cancel(
     tx: &mut Tx,
     ctx: &Ctx,
     (account, correlation_id): (&PartnerAccountId, &str),

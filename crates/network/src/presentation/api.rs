@@ -223,7 +223,11 @@ where
         .await
 }
 
-async fn show(
+/// Answers how Klarna is to be shown; for whoever found the account otherwise, too.
+///
+/// # Errors
+/// 400 naming every faulty parameter, [`kit::db::DbError`].
+pub async fn show(
     State(ctx): State<Ctx>,
     on: OnBehalf,
     headers: HeaderMap,
@@ -279,7 +283,11 @@ async fn show_variants(
     Ok(kept(&headers, Some(VARIANTS_AGE_S), &json!({"currency": currency, "locale": tag, "variants": list})))
 }
 
-async fn promote(
+/// Answers with the message of a placement; for whoever found the account otherwise, too.
+///
+/// # Errors
+/// As [`show`].
+pub async fn promote(
     placement: Placement,
     State(ctx): State<Ctx>,
     on: OnBehalf,
@@ -294,8 +302,8 @@ async fn promote(
         if query.number("amount").or_else(|| query.number("payment_amount")).is_none() {
             faults.push(FieldFault::new("amount", "is required"));
         }
-        // Version 1 knows no currency: the customer's own is meant.
-        if query.text("currency").is_none() && !parts.path.starts_with("/v1/") {
+        // Only version 2 insists on it: else the customer's own is meant.
+        if query.text("currency").is_none() && parts.path.starts_with("/v2/") {
             faults.push(FieldFault::new("currency", "is required"));
         }
     }

@@ -16,9 +16,9 @@ mod present;
 mod store;
 mod words;
 
-pub use api::{public_routes, routes};
+pub use api::{promote, public_routes, routes, show};
 pub use availability::{Hidden, Intent, Situation, decide};
-pub use descriptor::{Links, STANDARD_OPTION, saved_option_id};
+pub use descriptor::{BRAND, Links, STANDARD_OPTION, saved_option_id};
 pub use instalments::{monthly, parts};
 pub use language::Locale;
 pub use messaging::{Placement, messaging};

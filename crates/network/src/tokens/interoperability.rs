@@ -39,7 +39,11 @@ pub(super) fn routes() -> Vec<Route> {
     )]
 }
 
-async fn read_interoperability(
+/// Answers as the older releases do; for whoever found the account otherwise, too.
+///
+/// # Errors
+/// 400 naming every faulty parameter, [`kit::db::DbError`].
+pub async fn read_interoperability(
     State(ctx): State<Ctx>,
     on: OnBehalf,
     Query(query): Query<BTreeMap<String, String>>,

@@ -35,9 +35,10 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use api::{routes, testing_routes};
+pub use interoperability::read_interoperability;
 pub use recognition::{Acquaintance, Brought, Recognition, recognise};
 pub use sdk_token::{SDK_TOKEN_US, SdkToken, issue_sdk_token, redeem_sdk_token};
-pub use session::BroughtCustomer;
+pub use session::{BroughtCustomer, is_alive, visiting_token};
 pub use session_token::{Claims, Signer, Standing, TokenError};
 
 use crate::ctx::Ctx;

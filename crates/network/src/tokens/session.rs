@@ -5,9 +5,9 @@ use http::HeaderMap;
 use kit::clock::SECOND_US;
 use kit::db::Tx;
 use kit::http::ApiError;
-use protocol::PartnerAccountId;
 use protocol::header::{KLARNA_INTEROPERABILITY_TOKEN, KLARNA_NETWORK_SESSION_TOKEN};
 use protocol::krn::Region;
+use protocol::{PartnerAccountId, SessionToken};
 use uuid::Uuid;
 
 use super::session_token::{Claims, Standing};
@@ -92,6 +92,31 @@ pub(super) async fn required_session(
         return Err(refused(header, "was issued for another Partner account".to_owned()));
     }
     Ok((region, claims))
+}
+
+/// The token of a page's visitor of whom nothing is known yet; it lasts as long as a recognising one.
+pub fn visiting_token(keys: &Keys, account: &PartnerAccountId, id: Uuid, now: i64) -> SessionToken {
+    keys.signer.sign(Region::Eu1, &Claims { st: Standing::Submitted, ..met(id, account, None, now) })
+}
+
+/// Whether a session token says something to this account still: not expired, and not spent.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn is_alive(
+    tx: &mut Tx,
+    keys: &Keys,
+    account: &PartnerAccountId,
+    text: &str,
+    now: i64,
+) -> Result<bool, ApiError> {
+    let Some((_, claims)) = read_session(keys, text, now).filter(|(_, claims)| claims.paid == account.as_str()) else {
+        return Ok(false);
+    };
+    match (claims.st, claims.sid.parse()) {
+        (Standing::Completed, Ok(grant)) => Ok(grant_standing(tx, account, grant, now).await?.is_none()),
+        (standing, _) => Ok(standing != Standing::Completed),
+    }
 }
 
 /// The session of a customer who was met outside any Payment Request.

@@ -41,3 +41,4 @@ mod routes;
 mod sealed;
 mod settlements;
 mod tokens;
+mod websdk;

@@ -14,6 +14,8 @@ enum Why {
     TheSameToAll,
     /// A shopper's browser comes here: the token of the link, later a cookie, opens it.
     Shopper,
+    /// A Partner's page asks, by a client identifier that may be used from it: see `websdk.rs` for what that opens.
+    ClientIdentifier,
     /// A person signs in here.
     SignIn,
     /// For people who have signed in. Rooms add such pages as they like: each is tried without.
@@ -25,18 +27,39 @@ const KNOWN: &[(&str, &str, Why)] = &[
     ("reference", "/openapi.json", Why::TheSameToAll),
     ("reference", "/docs", Why::TheSameToAll),
     ("reference", "/docs/{section}", Why::TheSameToAll),
+    ("presentation", "/presentation/info", Why::TheSameToAll),
+    ("presentation", "/presentation/{picture}", Why::TheSameToAll),
     ("journey", "/", Why::TheSameToAll),
+    // A code that nobody was given leads nowhere.
+    ("journey", "/l/{code}", Why::TheSameToAll),
     ("journey", "/start", Why::Shopper),
     ("journey", "/qr.svg", Why::Shopper),
     ("journey", "/end", Why::Shopper),
     ("journey", "/waiting", Why::Shopper),
     ("journey", "/contact", Why::Shopper),
     ("journey", "/code", Why::Shopper),
+    ("journey", "/shipping", Why::Shopper),
     ("journey", "/plan", Why::Shopper),
     ("journey", "/review", Why::Shopper),
     ("journey", "/confirm", Why::Shopper),
     ("journey", "/refuse", Why::Shopper),
     ("journey", "/leave", Why::Shopper),
+    ("websdk", "/web-sdk/v1/klarna.mjs", Why::TheSameToAll),
+    ("websdk", "/web-sdk/v2/klarna.mjs", Why::TheSameToAll),
+    ("websdk", "/web-sdk/v1/klarna.js", Why::TheSameToAll),
+    ("websdk", "/web-sdk/v2/klarna.js", Why::TheSameToAll),
+    ("websdk", "/websdk/opening", Why::TheSameToAll),
+    ("websdk", "/websdk/try", Why::TheSameToAll),
+    ("websdk", "/websdk/sessions", Why::ClientIdentifier),
+    ("websdk", "/websdk/words", Why::ClientIdentifier),
+    ("websdk", "/websdk/presentation", Why::ClientIdentifier),
+    ("websdk", "/websdk/messaging/{placement_key}", Why::ClientIdentifier),
+    ("websdk", "/websdk/interoperability", Why::ClientIdentifier),
+    ("websdk", "/websdk/payment-requests", Why::ClientIdentifier),
+    ("websdk", "/websdk/payment-requests/{payment_request_id}", Why::ClientIdentifier),
+    ("websdk", "/websdk/payment-requests/{payment_request_id}/launch", Why::ClientIdentifier),
+    ("websdk", "/websdk/payment-requests/{payment_request_id}/leave", Why::ClientIdentifier),
+    ("websdk", "/websdk/payment-requests/{payment_request_id}/shipping-change", Why::ClientIdentifier),
     ("console", "/console/sign-in", Why::SignIn),
     ("console", "/console/sign-out", Why::SignIn),
 ];
@@ -110,6 +133,7 @@ async fn strangers_see_what_is_the_same_to_all_and_nothing_else() {
                     }
                     // An error page for a link that opens nothing is a success of nobody.
                     Why::Shopper | Why::SignedIn => assert!(answer.status >= 300, "{what}"),
+                    Why::ClientIdentifier => assert!(matches!(answer.status, 401 | 405), "{what}"),
                     Why::TheSameToAll | Why::SignIn => {}
                 }
             }

@@ -9,6 +9,7 @@ use network::sealed::SEALED;
 
 use crate::disputes_steps as disputes;
 use crate::harness::{self, Wishes, places};
+use crate::websdk;
 
 const NEXT: &str = "next:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
@@ -29,6 +30,7 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         let dispute = disputes::id(&disputes::dispute(&first, "FRAMEWORK_2026", "INCORRECT_AMOUNT").await);
         let file = disputes::file(&first, &dispute).await;
         crate::portal::let_somebody_in(&first).await;
+        websdk::say_address(&first, "krn:payment:eu1:request:said").await;
         first.stop().await;
 
         let old = format!("test:{}=", "A".repeat(43));
@@ -59,6 +61,7 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         assert_eq!(serde_json::to_value(&third.credentials.partner).unwrap(), credentials);
         let download = disputes::get(&third, &format!("/{dispute}/attachments/{file}/download")).await;
         assert_eq!(download.text.as_bytes(), disputes::PDF);
+        assert_eq!(websdk::said_city(&third, "krn:payment:eu1:request:said").await, "Berlin");
         third.stop().await;
     }
 }
