@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kit::clock::{HOUR_US, MINUTE_US, SECOND_US};
 use protocol::PartnerAccountId;
+use protocol::onboarding::bank_account::Hashing;
 use secrecy::SecretString;
 use url::Url;
 
@@ -39,6 +40,20 @@ pub struct Config {
     pub webhook_age_max_us: i64,
     /// And one that tells of something further in the future, in microseconds. A test network with a clock of its own needs more.
     pub webhook_ahead_max_us: i64,
+    /// A Partner's account is read back and compared this often, in microseconds.
+    pub alignment_interval_us: i64,
+    /// How bank account numbers are hashed before they are sent; `None` sends them in the clear.
+    pub bank_account_hashing: Option<BankAccountHashing>,
+}
+
+/// What Klarna and the Acquiring Partner agreed on. `Debug` shows nothing: the salt is shared with nobody else.
+#[derive(Clone)]
+pub struct BankAccountHashing(pub Hashing);
+
+impl std::fmt::Debug for BankAccountHashing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BankAccountHashing(…)")
+    }
 }
 
 impl Config {
@@ -66,6 +81,8 @@ impl Config {
             // Ours: the schedule of fact sheet 01 §10.3 ends after 21 h 17 min.
             webhook_age_max_us: 24 * HOUR_US,
             webhook_ahead_max_us: 5 * MINUTE_US,
+            alignment_interval_us: 24 * HOUR_US,
+            bank_account_hashing: None,
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn worker(ctx: &Ctx) -> Worker {
     let worker = payments::register_jobs(worker, ctx);
     let worker = events::register_jobs(worker, ctx);
     let worker = inbox::register_jobs(worker, ctx);
+    let worker = partners::register_jobs(worker, ctx);
     kit::sealed::register(worker, &ctx.db, &ctx.clock, &ctx.secrets, sealed::SEALED)
 }
 
@@ -82,5 +83,6 @@ pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), kit::db::DbError> {
     payments::ensure_jobs(ctx).await?;
     events::ensure_jobs(ctx).await?;
     inbox::ensure_jobs(ctx).await?;
+    partners::ensure_jobs(ctx).await?;
     kit::sealed::start(&ctx.db, &ctx.secrets, ctx.clock.now()).await
 }

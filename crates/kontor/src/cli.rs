@@ -331,6 +331,13 @@ pub enum PartnerCommand {
         #[command(flatten)]
         storage: StorageArgs,
     },
+    /// Ends a Partner, here and at Klarna, for good; payments that exist can be captured, refunded and voided.
+    Offboard {
+        /// Which Partner, `par_…`.
+        partner_id: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
     /// Disables an API key from the next request on.
     DisableKey {
         /// Which Partner, `par_…`.

@@ -148,18 +148,36 @@ pub async fn create_key(
     partner_id: &str,
     description: &str,
 ) -> Result<CreatedKey, AccessError> {
-    let (now, key) = (clock.now(), NewKey::draw(random));
+    let (now, random) = (clock.now(), random.clone());
     let (partner_id, description) = (partner_id.to_owned(), description.to_owned());
-    db.write(move |tx| {
-        Box::pin(async move {
-            if store::partner(tx, &partner_id).await?.is_none() {
-                return Err(AccessError::UnknownPartner(partner_id));
-            }
-            store::insert_key(tx, &partner_id, &key.id, &key.hash, &description, now).await?;
-            Ok(key.created())
-        })
-    })
-    .await
+    db.write(move |tx| Box::pin(async move { create_key_in(tx, &random, now, &partner_id, &description).await })).await
+}
+
+/// [`create_key`], in a transaction of the caller's.
+///
+/// # Errors
+/// [`AccessError::UnknownPartner`], [`AccessError::Store`].
+pub async fn create_key_in(
+    tx: &mut kit::db::Tx,
+    random: &Random,
+    now: i64,
+    partner_id: &str,
+    description: &str,
+) -> Result<CreatedKey, AccessError> {
+    let key = NewKey::draw(random);
+    if store::partner(tx, partner_id).await?.is_none() {
+        return Err(AccessError::UnknownPartner(partner_id.to_owned()));
+    }
+    store::insert_key(tx, partner_id, &key.id, &key.hash, description, now).await?;
+    Ok(key.created())
+}
+
+/// Gives a Partner another name, in the transaction of the change.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn rename(tx: &mut kit::db::Tx, partner_id: &str, name: &str) -> Result<(), DbError> {
+    store::rename(tx, partner_id, name).await
 }
 
 /// Disables a key from the next request on. Disabling it again changes nothing.

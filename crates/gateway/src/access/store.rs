@@ -134,6 +134,11 @@ pub(super) async fn set_suspension(
     tx.execute(sql, params![partner_id, state.as_str(), &by, &reason]).await.map(drop)
 }
 
+pub(super) async fn rename(tx: &mut Tx, partner_id: &str, name: &str) -> Result<(), DbError> {
+    let sql = "update partners set name = $2 where partner_id = $1";
+    tx.execute(sql, params![partner_id, name]).await.map(drop)
+}
+
 row! {
     /// An operator as listed: never the key.
     pub struct OperatorRow {

@@ -37,7 +37,7 @@ pub fn routes() -> OpenApiRouter<Ctx> {
         .routes(routes!(replay_delivery))
 }
 
-/// Something that happened to a payment.
+/// Something that happened to a payment, or to you.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EventView {
     /// `evt_…`; the `webhook-id` of its deliveries.
@@ -49,7 +49,7 @@ pub struct EventView {
     pub created_at: String,
     /// 1, 2, 3 and so on among your events; never a gap.
     pub sequence: i64,
-    /// `payment`: the payment as it was right after.
+    /// `payment` or `partner`: the one that it happened to, as it was right after.
     #[schema(value_type = Object)]
     pub data: Value,
 }
@@ -114,7 +114,7 @@ pub struct DeliveryList {
 
 /// List events
 ///
-/// Everything that happened to your payments. With `order=asc` and the last `id` you have seen as `starting_after` you read each
+/// Everything that happened to your payments and to you. With `order=asc` and the last `id` you have seen as `starting_after` you read each
 /// event exactly once: positions have no gaps, and nothing appears later before a position that you have read.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "list_events", tag = "Events",

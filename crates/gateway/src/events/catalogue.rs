@@ -1,6 +1,6 @@
 //! The events that a Partner can hear of, and the patterns that an endpoint subscribes with.
 
-/// An event of a Partner's payment, in our own names.
+/// An event of a Partner or of its payment, in our own names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// The name on the wire.
@@ -9,7 +9,7 @@ pub struct Kind {
     pub meaning: &'static str,
 }
 
-/// Every event, in the order of a payment's life.
+/// Every event: those of a payment, then those of a Partner, in the order of its life.
 pub const CATALOGUE: &[Kind] = &[
     Kind {
         name: "payment.requires_customer_action",
@@ -29,6 +29,21 @@ pub const CATALOGUE: &[Kind] = &[
     },
     Kind { name: "payment.closed", meaning: "Nothing further can happen to the payment." },
     Kind { name: "payment.failed", meaning: "The payment ended because of a technical fault; no money moved." },
+    Kind { name: "partner.approved", meaning: "Klarna has your account: payments can be made." },
+    Kind { name: "partner.refused", meaning: "Klarna did not take your data; refusal says why." },
+    Kind { name: "partner.operational", meaning: "Klarna has set your account up whole." },
+    Kind {
+        name: "partner.suspended",
+        meaning: "No new payments; suspension says by whom and why, next_step what can be done. Old payments go on.",
+    },
+    Kind { name: "partner.resumed", meaning: "New payments can be made again." },
+    Kind { name: "partner.terminated", meaning: "Klarna ended new payments. Old payments go on." },
+    Kind { name: "partner.offboarded", meaning: "Your provider ended new payments. Old payments go on." },
+    Kind { name: "partner.compliance_decision", meaning: "Klarna decided about your account; decision says what." },
+    Kind {
+        name: "partner.brand_incomplete",
+        meaning: "Klarna cannot use some of a brand's data; incomplete_fields says which.",
+    },
 ];
 
 /// The event that a Partner sends to itself to try an endpoint. Delivered whatever the endpoint subscribes to; not listed.

@@ -10,6 +10,7 @@ use protocol::EventType;
 use super::message::{Message, Topic};
 use super::{store, subscription};
 use crate::Ctx;
+use crate::partners;
 use crate::payments::{self, Applied};
 use crate::sealed::INBOX_BODY;
 
@@ -100,19 +101,33 @@ async fn apply(tx: &mut Tx, ctx: &Ctx, job: &Job) -> Result<Outcome, ApiError> {
     };
     let (state, note) = match Topic::of(&EventType::from(message.event_type.as_str())) {
         Topic::Other => ("IGNORED", "kept, not applied"),
-        Topic::Payments => match payments::apply_network_event(tx, ctx, &message.envelope).await? {
-            Applied::Changed => ("PROCESSED", "changed a payment"),
-            Applied::Unchanged => ("PROCESSED", "told nothing new"),
-            Applied::NeedsCall => ("PROCESSED", "changed a payment, a call follows"),
-            Applied::Unknown if now.saturating_sub(row.received_at) < UNMATCHED_AFTER_US => {
-                let pause = MATCHING.delay(job.attempts, &ctx.random);
-                return Ok(Outcome::RetryAt(now + pause, "no payment matches yet".to_owned()));
+        topic @ (Topic::Payments | Topic::Partners) => {
+            let applied = if topic == Topic::Payments {
+                payments::apply_network_event(tx, ctx, &message.envelope).await?
+            } else {
+                partners::apply_network_event(tx, ctx, &message.envelope).await?
+            };
+            let what = if topic == Topic::Payments { "payment" } else { "Partner" };
+            match applied {
+                Applied::Changed if topic == Topic::Payments => ("PROCESSED", "changed a payment"),
+                Applied::Changed => ("PROCESSED", "changed a Partner"),
+                Applied::Unchanged => ("PROCESSED", "told nothing new"),
+                Applied::NeedsCall if topic == Topic::Payments => ("PROCESSED", "changed a payment, a call follows"),
+                Applied::NeedsCall => ("PROCESSED", "changed a Partner, a call follows"),
+                Applied::Unknown if now.saturating_sub(row.received_at) < UNMATCHED_AFTER_US => {
+                    let pause = MATCHING.delay(job.attempts, &ctx.random);
+                    return Ok(Outcome::RetryAt(now + pause, format!("no {what} matches yet")));
+                }
+                Applied::Unknown => {
+                    tracing::warn!(
+                        event.id = event_id,
+                        event.kind = %row.event_type,
+                        "webhook {event_id} matches no {what}"
+                    );
+                    ("UNMATCHED", if topic == Topic::Payments { "no payment matches" } else { "no Partner matches" })
+                }
             }
-            Applied::Unknown => {
-                tracing::warn!(event.id = event_id, event.kind = %row.event_type, "webhook {event_id} matches no payment");
-                ("UNMATCHED", "no payment matches")
-            }
-        },
+        }
     };
     store::settle_message(tx, &account, event_id, state, Some(note), now).await?;
     jobs::finish(tx, job).await?;

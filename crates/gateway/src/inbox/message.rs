@@ -54,6 +54,8 @@ impl Fault {
 pub enum Topic {
     /// A payment's requests, transactions and funding.
     Payments,
+    /// A Partner's account, product, brands, and what is decided about it.
+    Partners,
     /// Kept, and nothing else yet: events of other capabilities, and types that nobody has heard of.
     Other,
 }
@@ -65,7 +67,11 @@ impl Topic {
         let payments = ["payment.request.", "payment.transaction.", "payment.funding."]
             .iter()
             .any(|prefix| event_type.as_str().starts_with(prefix));
-        if known && payments { Self::Payments } else { Self::Other }
+        match event_type.as_str() {
+            _ if known && payments => Self::Payments,
+            name if known && name.starts_with("partner.") => Self::Partners,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -156,8 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn only_known_events_of_payments_are_applied() {
+    fn only_known_events_of_payments_and_partners_are_applied() {
         assert_eq!(Topic::of(&EventType::PaymentTransactionCaptured), Topic::Payments);
+        assert_eq!(Topic::of(&EventType::PartnerAccountOperational), Topic::Partners);
         assert_eq!(Topic::of(&EventType::PaymentDisputeClosed), Topic::Other);
         assert_eq!(Topic::of(&EventType::Unknown("payment.request.sung".to_owned())), Topic::Other);
     }

@@ -16,7 +16,7 @@ use super::part::Kind;
 use super::profile::{self, Profile, Readiness, Wanted, part_view};
 use super::record::Record;
 use super::standing::{Standing, State as PartnerState};
-use super::store;
+use super::{store, sync};
 use crate::Ctx;
 use crate::access::OperatorCaller;
 use crate::events::once::{Once, Reply};
@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<Ctx> {
         .routes(routes!(read_readiness))
         .routes(routes!(add_part))
         .routes(routes!(read_part, update_part, delete_part))
+        .merge(super::actions::routes())
 }
 
 /// A Partner, as far as it is known: a draft may have gaps. Every entry of a list has a `reference`, your own name for it.
@@ -246,7 +247,17 @@ async fn update_partner(
     let operation = format!("PATCH /v1/partners/{partner_id}");
     let once = Once::new(&operator.operator_id, &operation, &headers, Some(&body.value));
     let (once, wanted) = Once::with(once, read_whole(&body.value, false))?;
-    changing(&ctx, once, partner_id, wanted, |record| (StatusCode::OK, record.view())).await
+    let inner = ctx.clone();
+    let changed = once.run(&ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
+        Box::pin(async move {
+            let mut record = Record::lock(tx, &inner, &partner_id).await?.ok_or_else(absent)?;
+            change(tx, &inner, &mut record, &wanted, false).await?;
+            Ok(Reply { status: StatusCode::OK, body: record.view() })
+        })
+    });
+    let changed = changed.await?;
+    ctx.poke.poke();
+    Ok(changed)
 }
 
 /// Read what a Partner lacks
@@ -416,26 +427,6 @@ fn read_one(collection: &str, body: &Value) -> Result<Wanted, ApiError> {
     wanted.filter(|_| faults.is_empty()).ok_or_else(|| ApiError::validation(faults))
 }
 
-/// A change of a Partner that exists, under the caller's idempotency key.
-async fn changing(
-    ctx: &Ctx,
-    once: Once,
-    partner_id: String,
-    wanted: Vec<Wanted>,
-    show: fn(&Record) -> (StatusCode, Value),
-) -> Result<Response, ApiError> {
-    let inner = ctx.clone();
-    once.run(ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
-        Box::pin(async move {
-            let mut record = Record::lock(tx, &inner, &partner_id).await?.ok_or_else(absent)?;
-            change(tx, &inner, &mut record, &wanted, false).await?;
-            let (status, body) = show(&record);
-            Ok(Reply { status, body })
-        })
-    })
-    .await
-}
-
 /// Applies what is wanted, refuses nonsense, and writes what changed.
 async fn change(tx: &mut Tx, ctx: &Ctx, record: &mut Record, wanted: &[Wanted], is_new: bool) -> Result<(), ApiError> {
     let now = ctx.clock.now();
@@ -470,8 +461,14 @@ async fn change(tx: &mut Tx, ctx: &Ctx, record: &mut Record, wanted: &[Wanted], 
         record.put_part(tx, ctx, *index).await?;
     }
     if !changed.is_empty() && !is_new {
-        record.standing.refusal = None;
+        let was_refused = record.standing.refusal.take().is_some();
+        if was_refused && record.standing.account_id.is_none() {
+            record.standing.submitted_at = None;
+        }
         record.save(tx, now).await?;
+        if record.standing.account_id.is_some() {
+            sync::enqueue(tx, &record.partner_id, now, now).await?;
+        }
     }
     Ok(())
 }
@@ -500,7 +497,7 @@ fn refuse_immutable(before: &Profile, after: &Profile) -> Result<(), ApiError> {
     Err(error)
 }
 
-async fn load(ctx: &Ctx, partner_id: &str) -> Result<Record, ApiError> {
+pub(super) async fn load(ctx: &Ctx, partner_id: &str) -> Result<Record, ApiError> {
     let (inner, id) = (ctx.clone(), partner_id.to_owned());
     let found = ctx.db.read(move |tx| -> UnitFuture<'_, Result<Option<Record>, ApiError>> {
         Box::pin(async move { Record::read(tx, &inner, &id).await })
@@ -512,10 +509,10 @@ fn reference_taken() -> ApiError {
     conflict("Another Partner has this reference.").field("reference", "is taken")
 }
 
-fn conflict(message: &'static str) -> ApiError {
+pub(super) fn conflict(message: &'static str) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "RESOURCE_CONFLICT", message)
 }
 
-fn absent() -> ApiError {
+pub(super) fn absent() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND", "There is nothing of this id.")
 }

@@ -9,7 +9,8 @@ use super::profile::{Part, Profile};
 use super::standing::Standing;
 use super::store::{self, PartRow, ProfileRow};
 use crate::Ctx;
-use crate::events::wire_time;
+use crate::access;
+use crate::events::{self, NewEvent, wire_time};
 use crate::sealed::PARTNER_PART;
 
 /// A Partner with all its parts.
@@ -69,7 +70,32 @@ impl Record {
     /// Writes where it stands.
     pub async fn save(&mut self, tx: &mut Tx, now: i64) -> Result<(), ApiError> {
         self.updated_at = now;
-        Ok(store::save(tx, &self.row(), None).await?)
+        Ok(store::save(tx, &self.row()).await?)
+    }
+
+    /// Writes where it stands, with all that follows from a change since `before`: whether it may pay, and what it is told.
+    pub async fn settle(&mut self, tx: &mut Tx, ctx: &Ctx, before: &Standing) -> Result<(), ApiError> {
+        let now = ctx.clock.now();
+        let suspension = self.standing.suspension();
+        if suspension != before.suspension() || self.standing.account_id != before.account_id {
+            access::suspend(tx, &self.partner_id, suspension.as_ref()).await?;
+        }
+        self.save(tx, now).await?;
+        if let Some(event_type) = before.announcement(&self.standing) {
+            self.tell(tx, ctx, event_type, json!({})).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the Partner of something that happened to it.
+    pub async fn tell(&self, tx: &mut Tx, ctx: &Ctx, event_type: &str, more: Value) -> Result<(), ApiError> {
+        let mut data = json!({"partner": self.listed()});
+        if let (Some(members), Value::Object(more)) = (data.as_object_mut(), more) {
+            members.extend(more);
+        }
+        let event =
+            NewEvent { partner_id: &self.partner_id, event_type, payment_id: None, data, occurred_at: ctx.clock.now() };
+        events::emit(tx, ctx, &event).await
     }
 
     /// Writes one part.

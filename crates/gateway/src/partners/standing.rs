@@ -126,6 +126,8 @@ pub struct Standing {
     pub own: Option<OwnSuspension>,
     /// When we ended it, in microseconds UTC.
     pub offboarded_at: Option<i64>,
+    /// When both sides were compared last, in microseconds UTC.
+    pub aligned_at: Option<i64>,
     /// Counts wishes for the product, so that each has an idempotency key of its own.
     pub turn: i64,
 }

@@ -1,4 +1,4 @@
-//! Tables `partner_profiles` and `partner_parts`.
+//! Tables `partner_profiles`, `partner_parts` and `partner_drifts`.
 
 use kit::db::{DbError, Tx};
 use kit::{params, row};
@@ -57,11 +57,10 @@ pub(super) async fn read(tx: &mut Tx, partner_id: &str) -> Result<Option<Profile
     tx.fetch_optional(sql, params![partner_id]).await
 }
 
-pub(super) async fn save(tx: &mut Tx, row: &ProfileRow, align_at: Option<i64>) -> Result<(), DbError> {
-    let sql = "update partner_profiles set reference = $2, state = $3, standing = $4, updated_at = $5,
-            align_at = coalesce($6, align_at)
+pub(super) async fn save(tx: &mut Tx, row: &ProfileRow) -> Result<(), DbError> {
+    let sql = "update partner_profiles set reference = $2, state = $3, standing = $4, updated_at = $5
         where partner_id = $1";
-    let values = params![&row.partner_id, &row.reference, &row.state, &row.standing, row.updated_at, align_at];
+    let values = params![&row.partner_id, &row.reference, &row.state, &row.standing, row.updated_at];
     tx.execute(sql, values).await.map(drop)
 }
 
@@ -115,4 +114,70 @@ pub(super) async fn put_part(tx: &mut Tx, partner_id: &str, row: &PartRow) -> Re
 pub(super) async fn delete_part(tx: &mut Tx, partner_id: &str, part_id: &str) -> Result<(), DbError> {
     let sql = "delete from partner_parts where partner_id = $1 and part_id = $2";
     tx.execute(sql, params![partner_id, part_id]).await.map(drop)
+}
+
+/// Klarna has this version of a part, under this id.
+pub(super) async fn synced(
+    tx: &mut Tx,
+    partner_id: &str,
+    part_id: &str,
+    klarna_id: &str,
+    version: i64,
+) -> Result<(), DbError> {
+    let sql = "update partner_parts set klarna_id = $3, synced_version = $4
+        where partner_id = $1 and part_id = $2 and (synced_version is null or synced_version <= $4)";
+    tx.execute(sql, params![partner_id, part_id, klarna_id, version]).await.map(drop)
+}
+
+/// Sends a part again, as a new version: under the key of the old one, Klarna would only repeat its answer.
+pub(super) async fn unsynced(tx: &mut Tx, partner_id: &str, part_id: &str) -> Result<(), DbError> {
+    let sql = "update partner_parts set version = version + 1 where partner_id = $1 and part_id = $2";
+    tx.execute(sql, params![partner_id, part_id]).await.map(drop)
+}
+
+row! {
+    /// A difference that an alignment found.
+    pub(super) struct DriftRow {
+        pub found_at: i64,
+        pub field: String,
+        pub action: String,
+    }
+}
+
+/// Klarna lost a part: it is new again.
+pub(super) async fn forget(tx: &mut Tx, partner_id: &str, part_id: &str) -> Result<(), DbError> {
+    let sql = "update partner_parts set klarna_id = null, synced_version = null where partner_id = $1 and part_id = $2";
+    tx.execute(sql, params![partner_id, part_id]).await.map(drop)
+}
+
+/// When a Partner is compared next.
+pub(super) async fn align_at(tx: &mut Tx, partner_id: &str, at: i64) -> Result<(), DbError> {
+    let sql = "update partner_profiles set align_at = $2 where partner_id = $1";
+    tx.execute(sql, params![partner_id, at]).await.map(drop)
+}
+
+pub(super) async fn due_for_alignment(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<String>, DbError> {
+    row! { struct DueRow { partner_id: String } }
+    let sql = "select partner_id from partner_profiles where align_at is not null and align_at <= $1
+        order by align_at limit $2";
+    Ok(tx.fetch_all::<DueRow>(sql, params![now, limit]).await?.into_iter().map(|row| row.partner_id).collect())
+}
+
+pub(super) async fn insert_drift(
+    tx: &mut Tx,
+    partner_id: &str,
+    drift_id: &str,
+    field: &str,
+    action: &str,
+    now: i64,
+) -> Result<(), DbError> {
+    let sql = "insert into partner_drifts (partner_id, drift_id, found_at, field, action) values ($1, $2, $3, $4, $5)";
+    tx.execute(sql, params![partner_id, drift_id, now, field, action]).await.map(drop)
+}
+
+/// Newest first.
+pub(super) async fn drifts(tx: &mut Tx, partner_id: &str, limit: i64) -> Result<Vec<DriftRow>, DbError> {
+    let sql = "select found_at, field, action from partner_drifts where partner_id = $1
+        order by found_at desc, drift_id desc limit $2";
+    tx.fetch_all(sql, params![partner_id, limit]).await
 }

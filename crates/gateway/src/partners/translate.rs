@@ -30,17 +30,28 @@ pub fn entry(part: &Part) -> Value {
     convert(&part.body, part.kind.fields().iter().map(|field| (field.ours, field.theirs)))
 }
 
-/// The same, without what names other parts or is named by the account's product: what a change of that part sends.
+/// What a change of a part sends: every field that is held, and null for what is not, so that what was taken away goes. What only
+/// onboarding takes is left out.
 pub fn change(part: &Part) -> Value {
     let mut body = entry(part);
+    let only_onboarded = ["products", "supplementary_account_data"];
+    for field in part.kind.fields() {
+        let segments: Vec<&str> = field.theirs.split('.').collect();
+        erase(&mut body, &segments);
+    }
     if let Some(members) = body.as_object_mut() {
-        members.remove("products");
-        members.remove("supplementary_account_data");
-        if part.kind == Kind::Store {
-            members.remove("store_group_reference");
-        }
+        members.retain(|name, _| !only_onboarded.contains(&name.as_str()));
     }
     body
+}
+
+/// Puts null where a path first leads nowhere. Lists are sent whole, so there is nothing to take away inside of them.
+fn erase(value: &mut Value, path: &[&str]) {
+    let (Some((first, more)), Value::Object(members)) = (path.split_first(), value) else { return };
+    let member = members.entry(first.trim_end_matches("[]")).or_insert(Value::Null);
+    if !first.ends_with("[]") {
+        erase(member, more);
+    }
 }
 
 /// What Klarna shows of a part, in our names.

@@ -176,8 +176,10 @@ fn event_data() -> Value {
     json!({
         "type": "object",
         "description": "What the event is about.",
-        "required": ["payment"],
-        "properties": {"payment": {"$ref": "#/components/schemas/PaymentView", "description": "The payment as it was right after."}},
+        "properties": {
+            "payment": {"$ref": "#/components/schemas/PaymentView", "description": "The payment as it was right after."},
+            "partner": {"type": "object", "description": "You, as you stood right after: `state`, `suspension`, `next_step`, `refusal`."},
+        },
     })
 }
 

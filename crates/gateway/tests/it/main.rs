@@ -7,6 +7,7 @@ mod events;
 mod harness;
 mod inbox;
 mod openapi;
+mod partners_fields;
 mod partners_model;
 mod payments_create;
 mod payments_customer;

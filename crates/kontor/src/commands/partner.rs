@@ -1,5 +1,6 @@
 use anyhow::{Context as _, Result};
 use gateway::access::{self, NewPartner, PartnerState};
+use gateway::partners::{self, Wanted};
 use kit::clock::Clock;
 use kit::db::Db;
 use kit::random::Random;
@@ -53,12 +54,30 @@ pub async fn partner(command: &PartnerCommand) -> Result<()> {
             println!("The key is shown this once.");
         }
         PartnerCommand::Suspend { partner_id, storage } => {
-            access::set_partner_state(&open(storage).await?, partner_id, PartnerState::Suspended).await?;
+            let db = open(storage).await?;
+            access::set_partner_state(&db, partner_id, PartnerState::Suspended).await?;
+            let wanted = Wanted::Suspend { reason: "VOLUNTARY".to_owned(), details: None };
+            if partners::ask(&db, clock.now(), partner_id, &wanted).await? {
+                println!("the gateway tells Klarna");
+            }
             println!("new payments of {partner_id} are refused from now on");
         }
         PartnerCommand::Activate { partner_id, storage } => {
-            access::set_partner_state(&open(storage).await?, partner_id, PartnerState::Active).await?;
-            println!("new payments of {partner_id} are taken again");
+            let db = open(storage).await?;
+            if partners::ask(&db, clock.now(), partner_id, &Wanted::Resume).await? {
+                println!("the gateway takes new payments of {partner_id} again once Klarna has confirmed");
+            } else {
+                access::set_partner_state(&db, partner_id, PartnerState::Active).await?;
+                println!("new payments of {partner_id} are taken again");
+            }
+        }
+        PartnerCommand::Offboard { partner_id, storage } => {
+            let db = open(storage).await?;
+            access::set_partner_state(&db, partner_id, PartnerState::Suspended).await?;
+            println!("new payments of {partner_id} are refused from now on");
+            if partners::ask(&db, clock.now(), partner_id, &Wanted::Offboard).await? {
+                println!("the gateway tells Klarna");
+            }
         }
         PartnerCommand::DisableKey { partner_id, key_id, storage } => {
             access::disable_key(&open(storage).await?, &clock, partner_id, key_id).await?;

@@ -60,6 +60,28 @@ fn a_partner_is_made_suspended_and_activated_by_command() {
 }
 
 #[test]
+fn an_operator_is_made_listed_and_disabled_by_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let said = |args: &[&str]| {
+        let output = kontor(&[&["operator"], args, &["--data-dir", folder]].concat());
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let made = said(&["create", "--name", "onboarding"]);
+    let id = made.split_whitespace().nth(1).unwrap();
+    assert!(made.contains(&format!("kontor_op_{id}_")), "{made}");
+    let listed = said(&["list"]);
+    assert!(
+        listed.contains("onboarding") && listed.contains("never used") && !listed.contains("kontor_op_"),
+        "{listed}"
+    );
+    said(&["disable", id]);
+    assert!(said(&["list"]).contains("disabled"));
+    assert!(errors(&["operator", "disable", "nobody", "--data-dir", folder]).contains("there is no operator nobody"));
+}
+
+#[test]
 fn listening_beyond_this_machine_without_tls_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let said = errors(&["network", "--listen", "0.0.0.0:0", "--data-dir", folder.path().to_str().unwrap()]);

@@ -6,3 +6,4 @@ mod command_line;
 mod crash;
 mod demo;
 mod onboard_and_pay;
+mod partners;
