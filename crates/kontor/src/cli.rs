@@ -501,6 +501,8 @@ pub enum SecretsCommand {
 pub enum BenchCommand {
     /// Durable payments per second at each end, the latency that the gateway adds, start-up time and memory.
     Payments(BenchArgs),
+    /// Calls per second at the network's end by class of operation, the slowest list, memory; with `--rows`, again with as many payments stored.
+    Network(BenchArgs),
 }
 
 #[derive(Args, Clone, Debug)]

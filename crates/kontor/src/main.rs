@@ -58,6 +58,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Reference(args) => commands::reference(&args)?,
         Command::Secrets(command) => commands::secrets(&command).await?,
         Command::Bench(BenchCommand::Payments(args)) => bench::payments(&args).await?,
+        Command::Bench(BenchCommand::Network(args)) => bench::network_end(&args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -214,17 +214,23 @@ where
     collect(callers, started).await
 }
 
-/// Makes the same call `calls` times and returns the answers' bodies, all of which must be successes.
-pub async fn bodies(address: SocketAddr, connections: u64, calls: u64, call: Call) -> Result<Vec<Bytes>> {
+/// Makes `calls` calls and returns the answers' bodies, all of which must be successes.
+pub async fn bodies<F>(address: SocketAddr, connections: u64, calls: u64, make: F) -> Result<Vec<Bytes>>
+where
+    F: Fn(u64) -> Call + Send + Sync + 'static,
+{
+    let make = Arc::new(make);
     let mut callers = Vec::new();
     for caller in 0..connections {
-        let (call, mut connection) = (call.clone(), Connection::open(address).await?);
+        let (make, mut connection) = (Arc::clone(&make), Connection::open(address).await?);
         callers.push(tokio::spawn(async move {
             let mut bodies = Vec::new();
-            for _ in (caller..calls).step_by(usize::try_from(connections)?) {
-                let (status, body) = connection.send(call.clone()).await?;
+            for number in (caller..calls).step_by(usize::try_from(connections)?) {
+                let call = make(number);
+                let path = call.path.clone();
+                let (status, body) = connection.send(call).await?;
                 if !status.is_success() {
-                    bail!("{} answered {status}: {}", call.path, String::from_utf8_lossy(&body));
+                    bail!("{path} answered {status}: {}", String::from_utf8_lossy(&body));
                 }
                 bodies.push(body);
             }

@@ -2,6 +2,7 @@
 //! machines differ and one machine differs from hour to hour.
 
 mod load;
+mod network_end;
 mod process;
 
 use std::ffi::OsString;
@@ -28,6 +29,8 @@ use crate::cli::BenchArgs;
 use load::{Call, Report, Until, closed_loop, open_loop};
 use process::Role;
 
+pub use network_end::network_end;
+
 /// Calls per second at which the added latency is measured.
 const LATENCY_RATE: u64 = 200;
 /// Of the first calls after a start nothing is measured.
@@ -37,11 +40,8 @@ const QUIET_MAX: Duration = Duration::from_secs(120);
 
 /// `kontor bench payments`
 pub async fn payments(args: &BenchArgs) -> Result<()> {
-    let folder = Folder::new()?;
-    let progress = ProgressBar::new_spinner();
-    progress.set_style(ProgressStyle::with_template("{spinner} [{elapsed_precise}] {msg}")?);
-    progress.enable_steady_tick(Duration::from_millis(200));
-    let mut bench = Bench::start(args, folder, progress.clone()).await?;
+    let progress = spinner()?;
+    let mut bench = Bench::start(args, Folder::new()?, progress.clone()).await?;
 
     let mut results = serde_json::Map::new();
     results.insert("machine".to_owned(), machine());
@@ -59,6 +59,13 @@ pub async fn payments(args: &BenchArgs) -> Result<()> {
     progress.finish_and_clear();
     println!("{}", serde_json::to_string_pretty(&Value::Object(results))?);
     Ok(())
+}
+
+fn spinner() -> Result<ProgressBar> {
+    let progress = ProgressBar::new_spinner();
+    progress.set_style(ProgressStyle::with_template("{spinner} [{elapsed_precise}] {msg}")?);
+    progress.enable_steady_tick(Duration::from_millis(200));
+    Ok(progress)
 }
 
 /// A temporary folder, removed at the end.
@@ -332,7 +339,7 @@ impl Bench {
         let body = Bytes::from_static(br#"{"customer_journey":"KLARNA_EXPRESS_CHECKOUT"}"#);
         let call = Call { method: Method::POST, path, headers, body };
         self.progress.set_message(format!("making {wanted} session tokens"));
-        load::bodies(self.network.address, 32, wanted, call)
+        load::bodies(self.network.address, 32, wanted, move |_| call.clone())
             .await?
             .iter()
             .map(|body| {
