@@ -79,6 +79,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0182_snapshots", include_str!("../migrations/0182_snapshots.sql")),
             ("0183_console_sessions", include_str!("../migrations/0183_console_sessions.sql")),
             ("0190_websdk", include_str!("../migrations/0190_websdk.sql")),
+            ("0200_transaction_pricing", include_str!("../migrations/0200_transaction_pricing.sql")),
         ],
     },
 ];

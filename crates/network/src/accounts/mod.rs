@@ -300,6 +300,7 @@ mod tests {
             guaranteed: true,
             merchant_category_code: "5942".to_owned(),
             state: "ENABLED".to_owned(),
+            price_plan: None,
         }
     }
 

@@ -232,6 +232,7 @@ pub(super) async fn insert_payment_account(
         guaranteed: true,
         merchant_category_code: new.merchant_category_code.to_owned(),
         state: "ENABLED".to_owned(),
+        price_plan: None,
     };
     store::insert_payment_account(tx, &row, &new.links, now).await?;
     Ok(row.payment_account_id)

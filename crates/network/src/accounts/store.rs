@@ -20,13 +20,18 @@ row! {
         /// `default_merchant_category_code`.
         pub merchant_category_code: String,
         pub state: String,
+        /// Of the payment product's profile.
+        pub price_plan: Option<String>,
     }
 }
 
 pub(crate) async fn payment_accounts(tx: &mut Tx, account: &str) -> Result<Vec<PaymentAccountRow>, DbError> {
     let sql = "select a.account_id, a.payment_account_id, a.product_id, p.state as product_state,
-            a.payment_acquiring_account_id, a.reference, a.guaranteed, a.merchant_category_code, a.state
+            a.payment_acquiring_account_id, a.reference, a.guaranteed, a.merchant_category_code, a.state, f.price_plan
         from payment_accounts a join payment_products p on p.account_id = a.account_id and p.product_id = a.product_id
+            join accounts o on o.account_id = a.account_id
+            left join payment_profiles f on f.account_id = coalesce(o.acquiring_partner_id, o.account_id)
+                and f.payment_profile_id = p.payment_profile_id
         where a.account_id = $1 order by a.payment_account_id";
     tx.fetch_all(sql, params![account]).await
 }

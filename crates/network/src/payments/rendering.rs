@@ -110,7 +110,7 @@ impl StoredTransaction {
             remaining_amount: Some(core.balance.remaining()),
             settlement_currency: row.settlement_currency.parse().ok(),
             payment_funding: Some(funding(core.funding)),
-            payment_pricing: Some(pricing::estimate(core.currency)),
+            payment_pricing: pricing::shown(row, core.currency),
             created_at: timestamp(core.created_at),
             updated_at: timestamp(core.updated_at),
             expires_at: timestamp(core.expires_at),

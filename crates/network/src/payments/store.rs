@@ -181,6 +181,9 @@ row! {
         pub(crate) purchase_reference: Option<String>,
         pub(crate) purchase_data: Option<String>,
         pub(crate) passthrough: Option<String>,
+        pub(crate) variable_bps: Option<i64>,
+        pub(crate) fixed_fee: Option<i64>,
+        pub(crate) cap_bps: Option<i64>,
     }
 }
 
@@ -189,9 +192,10 @@ pub(crate) async fn insert_transaction(tx: &mut Tx, row: &TransactionRow) -> Res
     let sql = "insert into payment_transactions (account_id, transaction_id, version, reference, request_id,
             payment_account_id, payment_account_reference, product_id, state, currency, amount, captured, refunded,
             charged_back, voided, settlement_currency, funding, persona, created_at, updated_at, expires_at, due_at,
-            extension_days, captures, refunds, chargebacks, voids, actions, purchase_reference, purchase_data, passthrough)
+            extension_days, captures, refunds, chargebacks, voids, actions, purchase_reference, purchase_data, passthrough,
+            variable_bps, fixed_fee, cap_bps)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-            $24, $25, $26, $27, $28, $29, $30, $31)
+            $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
         on conflict do nothing";
     let values = params![
         &row.account_id,
@@ -224,7 +228,10 @@ pub(crate) async fn insert_transaction(tx: &mut Tx, row: &TransactionRow) -> Res
         row.actions,
         &row.purchase_reference,
         &row.purchase_data,
-        &row.passthrough
+        &row.passthrough,
+        row.variable_bps,
+        row.fixed_fee,
+        row.cap_bps
     ];
     Ok(tx.execute(sql, values).await? > 0)
 }
@@ -233,7 +240,8 @@ pub(crate) async fn transaction(tx: &mut Tx, account: &str, id: &str) -> Result<
     let sql = "select account_id, transaction_id, version, reference, request_id, payment_account_id,
             payment_account_reference, product_id, state, currency, amount, captured, refunded, charged_back, voided,
             settlement_currency, funding, persona, created_at, updated_at, expires_at, due_at, extension_days, captures,
-            refunds, chargebacks, voids, actions, open_disputes, purchase_reference, purchase_data, passthrough
+            refunds, chargebacks, voids, actions, open_disputes, purchase_reference, purchase_data, passthrough, variable_bps,
+            fixed_fee, cap_bps
         from payment_transactions where account_id = $1 and transaction_id = $2";
     tx.fetch_optional(sql, params![account, id]).await
 }
@@ -495,6 +503,12 @@ row! {
         pub payment_account_reference: String,
         pub transaction_reference: Option<String>,
         pub purchase_reference: Option<String>,
+        /// Hundredths of a percent, as agreed at the authorization; null for what is older than prices.
+        pub variable_bps: Option<i64>,
+        /// Minor units of the transaction's currency.
+        pub fixed_fee: Option<i64>,
+        /// Hundredths of a percent.
+        pub cap_bps: Option<i64>,
     }
 }
 
@@ -517,7 +531,8 @@ pub(crate) async fn unsettled_captures(
     let sql = "select m.transaction_id, m.number, m.captured_at as at, m.amount, m.reference,
             m.number as capture_number, m.reference as capture_reference, cast(null as text) as shares,
             cast(null as text) as dispute_id, t.currency, t.settlement_currency, t.payment_account_id,
-            t.payment_account_reference, t.reference as transaction_reference, t.purchase_reference
+            t.payment_account_reference, t.reference as transaction_reference, t.purchase_reference,
+            t.variable_bps, t.fixed_fee, t.cap_bps
         from payment_captures m
         join payment_transactions t on t.account_id = m.account_id and t.transaction_id = m.transaction_id
         where m.account_id = $1 and m.settlement_id is null and m.captured_at < $2
@@ -536,7 +551,8 @@ pub(crate) async fn unsettled_refunds(
     let sql = "select m.transaction_id, m.number, m.refunded_at as at, m.amount, m.reference,
             cast(null as bigint) as capture_number, cast(null as text) as capture_reference, m.shares,
             cast(null as text) as dispute_id, t.currency, t.settlement_currency, t.payment_account_id,
-            t.payment_account_reference, t.reference as transaction_reference, t.purchase_reference
+            t.payment_account_reference, t.reference as transaction_reference, t.purchase_reference,
+            t.variable_bps, t.fixed_fee, t.cap_bps
         from payment_refunds m
         join payment_transactions t on t.account_id = m.account_id and t.transaction_id = m.transaction_id
         where m.account_id = $1 and m.settlement_id is null and m.refunded_at < $2
@@ -555,7 +571,7 @@ pub(crate) async fn unsettled_chargebacks(
     let sql = "select m.transaction_id, m.number, m.created_at as at, m.amount, cast(null as text) as reference,
             m.capture_number, c.reference as capture_reference, cast(null as text) as shares, m.dispute_id,
             t.currency, t.settlement_currency, t.payment_account_id, t.payment_account_reference,
-            t.reference as transaction_reference, t.purchase_reference
+            t.reference as transaction_reference, t.purchase_reference, t.variable_bps, t.fixed_fee, t.cap_bps
         from payment_chargebacks m
         join payment_transactions t on t.account_id = m.account_id and t.transaction_id = m.transaction_id
         join payment_captures c on c.account_id = m.account_id and c.transaction_id = m.transaction_id

@@ -8,6 +8,7 @@ use protocol::{Currency, PartnerAccountId, PaymentRequestId};
 use serde_json::{Value, json};
 
 use super::bodies::{PASSTHROUGH, amount, carried_object, carried_of, text};
+use super::pricing;
 use super::rendering::Part;
 use super::requests::merge;
 use super::store::{self, TransactionRow};
@@ -53,6 +54,8 @@ pub(super) async fn insert(
     let Counts { captures, refunds, chargebacks, voids, actions } = core.counts;
     let balance = core.balance;
     let purchase_reference = description.purchase_data.and_then(|data| data.get("purchase_reference"));
+    let agreed =
+        pricing::agreed(description.payment_account, description.purchase_data, core.currency, core.created_at);
     let row = TransactionRow {
         account_id: description.account.to_string(),
         transaction_id: core.id.to_string(),
@@ -86,6 +89,9 @@ pub(super) async fn insert(
         purchase_reference: purchase_reference.and_then(Value::as_str).map(str::to_owned),
         purchase_data: description.purchase_data.map(ToString::to_string),
         passthrough: description.carried,
+        variable_bps: agreed.map(|rate| rate.variable_bps),
+        fixed_fee: agreed.map(|rate| rate.fixed_fee),
+        cap_bps: agreed.map(|rate| rate.cap_bps),
     };
     let stored = StoredTransaction { account: description.account.clone(), core, row };
     if !store::insert_transaction(tx, &stored.row).await? {

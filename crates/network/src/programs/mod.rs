@@ -33,8 +33,12 @@ pub async fn rate_for(
 ) -> Result<Option<Rate>, DbError> {
     let profile = store::profile_of(tx, account.as_str()).await?;
     // Ours: without a product (an Acquiring Partner's own payments) the standard prices hold.
-    let key = profile.as_ref().map_or(STANDARD, |profile| &profile.price_plan);
-    Ok(PricePlan::by_key(key).and_then(|plan| Rate::of(plan, priced, at)))
+    Ok(rate_on(profile.as_ref().map(|profile| &*profile.price_plan), priced, at))
+}
+
+/// The same for whoever has read the account's price plan already.
+pub fn rate_on(price_plan: Option<&str>, priced: &Priced<'_>, at: i64) -> Option<Rate> {
+    PricePlan::by_key(price_plan.unwrap_or(STANDARD)).and_then(|plan| Rate::of(plan, priced, at))
 }
 
 /// A program that a customer can choose.

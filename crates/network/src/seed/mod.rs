@@ -288,6 +288,7 @@ async fn fill(tx: &mut Tx, ctx: &Ctx, ids: Ids, authority: &Authority, signing_k
             guaranteed,
             merchant_category_code: MERCHANT_CATEGORY_CODE.to_owned(),
             state: "ENABLED".to_owned(),
+            price_plan: None,
         };
         let links = rows::Links { partner_business_entity_id: None, default_store_group_id: None };
         rows::insert_payment_account(tx, &row, &links, now).await?;

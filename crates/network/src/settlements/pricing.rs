@@ -2,6 +2,8 @@
 
 use protocol::{Currency, Region};
 
+use crate::payments::ledger::MovementRow;
+
 /// A share, in millionths: 2.99 % is 29,900.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share(pub i64);
@@ -76,8 +78,18 @@ pub fn taxed(amount: i64, tax: Share) -> Taxed {
     Taxed { amount, tax: if amount < 0 { -of_size } else { of_size } }
 }
 
-/// What holds for a capture in a currency. Ours: one price for everybody, the one that authorizations estimate, until price plans
-/// decide it: what calls this has the whole movement at hand.
+/// What was agreed for a capture when its transaction was authorized.
+pub(super) fn agreed(movement: &MovementRow, currency: &Currency) -> Rates {
+    const BPS: i64 = 100;
+    match (movement.variable_bps, movement.fixed_fee, movement.cap_bps) {
+        (Some(variable), Some(fixed), Some(cap)) => {
+            Rates { variable: Share(variable * BPS), fixed, cap: Some(Share(cap * BPS)), tax: tax(currency) }
+        }
+        _ => standard(currency),
+    }
+}
+
+/// Ours: what holds for transactions that are older than price plans.
 pub fn standard(currency: &Currency) -> Rates {
     Rates { variable: Share(29_900), fixed: 30, cap: Some(Share(150_000)), tax: tax(currency) }
 }

@@ -16,7 +16,7 @@ use super::payout::Payout;
 use super::settlement::{self, State, Totals};
 use super::source::{Described, Movement, SOURCES};
 use super::store::{self, LineRow, PayoutRow, RunRow, SettlementRow};
-use super::{pricing, view};
+use super::view;
 use crate::accounts;
 use crate::ctx::Ctx;
 use crate::notifications::{self, NewEvent};
@@ -222,12 +222,12 @@ impl Step<'_> {
     ) -> Result<Vec<(MovementCursor, String)>, ApiError> {
         let mut settled = Vec::with_capacity(movements.len());
         let mut added = Vec::new();
-        for Movement { moved, cursor, described } in movements {
+        for Movement { moved, cursor, described, rates } in movements {
             let acquiring = self.acquiring_account(partner, &described.payment_account_id).await?;
             if self.run.payment_acquiring_account_id.as_ref().is_some_and(|wanted| *wanted != acquiring) {
                 continue;
             }
-            let lines = line::lines(&moved, &pricing::standard(&moved.currency));
+            let lines = line::lines(&moved, &rates);
             let key = (acquiring, moved.settlement_currency.code());
             let totals = totals(self.settlement(&key).await?);
             let Some((lines, totals)) = lines.and_then(|lines| totals.with(&lines).map(|totals| (lines, totals)))

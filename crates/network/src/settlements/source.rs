@@ -8,6 +8,7 @@ use kit::http::ApiError;
 use protocol::{Currency, PaymentCaptureId, PaymentChargebackId, PaymentRefundId, PaymentTransactionId};
 
 use super::line::{LineType, Moved};
+use super::pricing::{self, Rates};
 use super::store::{self, EntryRow};
 use crate::payments::ledger::{self, MovementCursor, MovementKind, MovementRow};
 
@@ -31,6 +32,8 @@ pub(super) struct Movement {
     /// Where it stands among those of its source and account.
     pub(super) cursor: MovementCursor,
     pub(super) described: Described,
+    /// What a capture costs.
+    pub(super) rates: Rates,
 }
 
 /// What the lines of a movement share.
@@ -101,6 +104,8 @@ impl Source {
 fn of_payment(kind: MovementKind, row: MovementRow) -> Result<Movement, ApiError> {
     let transaction = PaymentTransactionId::opaque(&row.transaction_id).map_err(ApiError::internal)?;
     let capture = |number: i64| PaymentCaptureId::new(&transaction, small(number)).as_str().to_owned();
+    let paid = currency(&row.currency)?;
+    let rates = pricing::agreed(&row, &paid);
     let mut described = Described {
         payment_account_id: row.payment_account_id,
         payment_account_reference: Some(row.payment_account_reference),
@@ -126,13 +131,9 @@ fn of_payment(kind: MovementKind, row: MovementRow) -> Result<Movement, ApiError
     };
     let cursor = MovementCursor { at: row.at, transaction_id: row.transaction_id.clone(), number: row.number };
     described.transaction_id = Some(row.transaction_id);
-    let moved = Moved {
-        kind,
-        amount: row.amount,
-        currency: currency(&row.currency)?,
-        settlement_currency: currency(&row.settlement_currency)?,
-    };
-    Ok(Movement { moved, cursor, described })
+    let moved =
+        Moved { kind, amount: row.amount, currency: paid, settlement_currency: currency(&row.settlement_currency)? };
+    Ok(Movement { moved, cursor, described, rates })
 }
 
 async fn of_entry(tx: &mut Tx, account: &str, row: EntryRow) -> Result<Movement, ApiError> {
@@ -161,6 +162,7 @@ async fn of_entry(tx: &mut Tx, account: &str, row: EntryRow) -> Result<Movement,
         moved: Moved { kind, amount: row.amount, currency: entered, settlement_currency },
         cursor,
         described,
+        rates: pricing::standard(&entered),
     })
 }
 
