@@ -133,7 +133,9 @@ async fn rules_survive_a_restart_and_reach_other_processes_within_a_second() {
 
 async fn told(end: &End, reference: &str) {
     let event = EventType::from("payment.request.state-change.completed");
-    happen(end, event, json!({"reference": reference})).await;
+    let payload = json!({"payment_request_id": "krn:payment:eu1:request:0b0e8d5e-1111-4a2b-9c3d-000000000001",
+        "payment_request_reference": reference, "state": "COMPLETED", "previous_state": "IN_PROGRESS"});
+    happen(end, event, payload).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +144,8 @@ async fn webhooks_come_twice_late_out_of_order_or_not_at_all() {
         let receiver = Receiver::start().await;
         let (signing_key_id, _) = end.signing_key().await;
         end.webhook(&receiver.url(), &["payment.request.*"], "v2", &signing_key_id).await;
-        let next = async || receiver.next().await.json()["payload"]["reference"].as_str().unwrap().to_owned();
+        let next =
+            async || receiver.next().await.json()["payload"]["payment_request_reference"].as_str().unwrap().to_owned();
 
         fault(&end, json!({"effect": "duplicate_webhook", "times": 1})).await;
         told(&end, "twice").await;
