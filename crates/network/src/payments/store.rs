@@ -252,7 +252,8 @@ pub(crate) async fn lock_transaction(tx: &mut Tx, account: &str, id: &str) -> Re
         returning account_id, transaction_id, version, reference, request_id, payment_account_id,
             payment_account_reference, product_id, state, currency, amount, captured, refunded, charged_back, voided,
             settlement_currency, funding, persona, created_at, updated_at, expires_at, due_at, extension_days, captures,
-            refunds, chargebacks, voids, actions, open_disputes, purchase_reference, purchase_data, passthrough";
+            refunds, chargebacks, voids, actions, open_disputes, purchase_reference, purchase_data, passthrough, variable_bps,
+            fixed_fee, cap_bps";
     tx.fetch_optional(sql, params![account, id]).await
 }
 
