@@ -38,7 +38,6 @@ fn started(folder: &Path) -> (Running, PathBuf) {
 }
 
 #[test]
-#[ignore = "until onboarding is served"]
 fn a_partner_is_onboarded_and_paid_with_curl_alone() {
     if let Some(missing) = PROGRAMS.into_iter().find(|program| !is_there(program)) {
         eprintln!("skipped: needs {missing}");

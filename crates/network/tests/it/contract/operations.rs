@@ -80,7 +80,6 @@ fn table() -> String {
 }
 
 #[test]
-#[ignore = "until every room has its operations"]
 fn the_table_of_operations_is_as_committed() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/network-operations.md");
     let made = table();
