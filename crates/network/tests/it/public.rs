@@ -16,6 +16,8 @@ enum Why {
     Shopper,
     /// A Partner's page asks, by a client identifier that may be used from it: see `websdk.rs` for what that opens.
     ClientIdentifier,
+    /// A link that somebody was given opens it once; in the portal, then, the cookie that it left.
+    Link,
     /// A person signs in here.
     SignIn,
     /// For people who have signed in. Rooms add such pages as they like: each is tried without.
@@ -60,6 +62,12 @@ const KNOWN: &[(&str, &str, Why)] = &[
     ("websdk", "/websdk/payment-requests/{payment_request_id}/launch", Why::ClientIdentifier),
     ("websdk", "/websdk/payment-requests/{payment_request_id}/leave", Why::ClientIdentifier),
     ("websdk", "/websdk/payment-requests/{payment_request_id}/shipping-change", Why::ClientIdentifier),
+    ("credentials", "/bootstrap/{token}", Why::Link),
+    ("portal", "/portal/enter/{token}", Why::Link),
+    ("portal", "/portal/api-keys", Why::Link),
+    ("portal", "/portal/api-keys/disable", Why::Link),
+    ("portal", "/portal/client-identifiers", Why::Link),
+    ("portal", "/portal/sign-out", Why::Link),
     ("console", "/console/sign-in", Why::SignIn),
     ("console", "/console/sign-out", Why::SignIn),
 ];
@@ -132,7 +140,7 @@ async fn strangers_see_what_is_the_same_to_all_and_nothing_else() {
                         assert!(matches!(answer.status, 200 | 303 | 404), "{what}")
                     }
                     // An error page for a link that opens nothing is a success of nobody.
-                    Why::Shopper | Why::SignedIn => assert!(answer.status >= 300, "{what}"),
+                    Why::Shopper | Why::Link | Why::SignedIn => assert!(answer.status >= 300, "{what}"),
                     Why::ClientIdentifier => assert!(matches!(answer.status, 401 | 405), "{what}"),
                     Why::TheSameToAll | Why::SignIn => {}
                 }
