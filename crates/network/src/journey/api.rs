@@ -307,12 +307,21 @@ async fn decide(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, ask: &Ask) -> Result<
             let Some(seen) = see(tx, ctx, visitor, token, &CustomerStep::Refuse).await? else {
                 return Ok(Reply::Lost(Lost::Unknown));
             };
-            store::forget_contacts(tx, &seen.key.account_id, &seen.key.request_id, seen.now).await?;
+            forget(tx, &seen).await?;
             Ok(back(&seen.purchase))
         }
         // A form of a page that another tab has left behind: on from where the visit stands.
         _ => Ok(Reply::To(reached.code())),
     }
+}
+
+/// Forgets who the shoppers of an ended request were, and where its goods go.
+async fn forget(tx: &mut Tx, seen: &Seen) -> Result<(), ApiError> {
+    store::forget_contacts(tx, &seen.key.account_id, &seen.key.request_id, seen.now).await?;
+    if let Some(shown) = &seen.purchase.shown {
+        websdk::forget(tx, &shown.account, &shown.request_id, seen.now).await?;
+    }
+    Ok(())
 }
 
 async fn start_visit(tx: &mut Tx, seen: Seen, new: &Session) -> Result<Reply, ApiError> {
@@ -452,7 +461,7 @@ async fn confirm(
     if seen.purchase.is_pending {
         return Ok(Reply::To("waiting"));
     }
-    store::forget_contacts(tx, &seen.key.account_id, &seen.key.request_id, seen.now).await?;
+    forget(tx, &seen).await?;
     Ok(match seen.purchase.state {
         RequestState::Completed => back(&seen.purchase),
         _ => Reply::To("end"),

@@ -19,7 +19,7 @@ mod pages;
 mod store;
 
 use axum::Router;
-use kit::db::Tx;
+use kit::db::{DbError, Tx};
 use kit::http::ApiError;
 use protocol::PartnerAccountId;
 
@@ -45,6 +45,14 @@ pub async fn remember(
     launch: &Launch,
 ) -> Result<(), ApiError> {
     store::save(tx, ctx, (account, request), launch).await
+}
+
+/// Forgets what was said about shipping: the journey has ended, and what was agreed stands in the request.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn forget(tx: &mut Tx, account: &PartnerAccountId, request: &str, now: i64) -> Result<(), DbError> {
+    store::forget(tx, account, request, now).await
 }
 
 /// Where the script that hands a journey's end to the page stands.

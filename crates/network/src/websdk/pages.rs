@@ -95,7 +95,7 @@ fn page(partner: Option<&PartnerCredentials>) -> Markup {
 
 fn parts() -> Markup {
     let currencies = ["EUR", "SEK", "USD", "GBP"];
-    let locales = ["de-DE", "en-DE", "sv-SE", "en-US", "en-GB", "fr-FR"];
+    let locales = ["en-DE", "de-DE", "sv-SE", "en-US", "en-GB", "fr-FR"];
     html! {
         form.card.try-purchase id="purchase" {
             div.field { label for="amount" { "Amount, in minor units" } input id="amount" name="amount" inputmode="numeric" value="4990"; }

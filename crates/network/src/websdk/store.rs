@@ -87,3 +87,10 @@ pub(super) async fn save(
         .await;
     Ok(written.map(drop)?)
 }
+
+/// Forgets the dialogue, and keeps to whom the journey hands back.
+pub(super) async fn forget(tx: &mut Tx, account: &PartnerAccountId, request: &str, now: i64) -> Result<(), DbError> {
+    let sql = "update websdk_launches set dialogue = null, updated_at = $3
+        where account_id = $1 and request_id = $2 and dialogue is not null";
+    tx.execute(sql, params![account.as_str(), request, now]).await.map(drop)
+}

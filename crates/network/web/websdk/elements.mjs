@@ -18,7 +18,7 @@ a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px }`,
   button: `
 :host { display: block; min-width: 160px }
 :host([hidden]) { display: none }
-button { --back: #17202e; --ink: #fff; --edge: #17202e; --over: #2c3850;
+button { --back: #17202e; --ink: #fff; --edge: #5b6573; --over: #2c3850;
   box-sizing: border-box; position: relative; display: flex; align-items: center; justify-content: center; gap: 8px; width: 100%;
   min-height: 48px; padding: 8px 20px; border: 1px solid var(--edge); border-radius: 6px; background: var(--back); color: var(--ink);
   font: 500 16px/1.3 system-ui, sans-serif; cursor: pointer; text-align: center; -webkit-tap-highlight-color: transparent }

@@ -99,11 +99,20 @@ export class FirstPayment extends Payment {
     return (this.#current = new FirstPaymentRequest(this, data, options));
   }
 
+  /** Handlers as they stand at events. @type {WeakMap<Function, Function>} */
+  #wrapped = new WeakMap();
+
   /** @param {string} event @param {Function} handler */
   on(event, handler) {
     const told = ["complete", "abort", "update", "shippingaddresschange", "shippingoptionselect"].includes(event);
     const wrapped = told ? (/** @type {PaymentRequest} */ request, /** @type {unknown[]} */ ...rest) => handler(older(request), ...rest) : handler;
+    this.#wrapped.set(handler, wrapped);
     return super.on(event, wrapped);
+  }
+
+  /** @param {string} event @param {Function} [handler] */
+  off(event, handler) {
+    return super.off(event, handler && (this.#wrapped.get(handler) ?? handler));
   }
 
   /** @param {Json} [options] @returns {Promise<boolean>} */

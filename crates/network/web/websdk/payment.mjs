@@ -382,7 +382,10 @@ export class Payment {
       const pending = keep.read("pending") ?? [];
       keep.write("pending", [...pending, { id: address.id, clientId: this.#session.config.clientId }]);
       stage.show(address.url);
-      return new Promise(() => {});
+      // The page goes away; a browser may bring it back as it was, by its back button.
+      return new Promise((resolve) => {
+        window.addEventListener("pageshow", (event) => event.persisted && this.resume().then(() => resolve(undefined)));
+      });
     }
     if (stage.kind === "FRAME") this.#openFrame(stage, words, giveUp);
     else if (!options.hideOverlay) {
