@@ -250,6 +250,11 @@ pub struct GatewayArgs {
     #[arg(long, env = "KONTOR_RECOVERY_DELAY_SECONDS", default_value_t = 45, value_name = "N")]
     pub recovery_delay_seconds: u32,
 
+    /// Send Partners' bank account numbers hashed: a JSON file with `memory_kib`, `iterations`, `parallelism`, `output_len`,
+    /// `salt` (Base64), `sanitization_method` and `hash_method`, as agreed with Klarna [default: in the clear].
+    #[arg(long, env = "KONTOR_BANK_ACCOUNT_HASHING_FILE", value_name = "FILE")]
+    pub bank_account_hashing_file: Option<PathBuf>,
+
     /// A webhook of Klarna's that tells of something further in the future is refused. A network end whose clock is moved
     /// needs more.
     #[arg(long, env = "KONTOR_KLARNA_CLOCK_AHEAD_SECONDS", default_value_t = 300, value_name = "N")]
@@ -335,6 +340,11 @@ pub enum PartnerCommand {
     Offboard {
         /// Which Partner, `par_…`.
         partner_id: String,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Shows how far the comparison of all accounts with Klarna's is, and what it found.
+    Alignment {
         #[command(flatten)]
         storage: StorageArgs,
     },

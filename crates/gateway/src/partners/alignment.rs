@@ -3,7 +3,7 @@
 
 use http::Method;
 use kit::clock::MINUTE_US;
-use kit::db::{Tx, UnitFuture};
+use kit::db::{Db, DbError, Tx, UnitFuture};
 use kit::http::ApiError;
 use protocol::Timestamp;
 use serde_json::{Map, Value};
@@ -54,6 +54,31 @@ pub struct Drift {
     /// Which of our parts, if it is one.
     part_id: Option<String>,
     is_lost: bool,
+}
+
+/// How far the comparison of all accounts is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Accounts that are compared.
+    pub known: i64,
+    /// Those whose turn has come.
+    pub due: i64,
+    /// Differences found so far, by what became of them.
+    pub drifts: Vec<(String, i64)>,
+}
+
+/// How far the comparison of all accounts is at a time, in microseconds UTC.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn progress(db: &Db, now: i64) -> Result<Progress, DbError> {
+    db.read(move |tx| {
+        Box::pin(async move {
+            let (known, due) = store::alignment_counts(tx, now).await?;
+            Ok(Progress { known, due, drifts: store::drift_counts(tx).await? })
+        })
+    })
+    .await
 }
 
 /// Reads an account back and acts on what differs; `None` for a Partner that has none.

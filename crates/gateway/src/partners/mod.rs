@@ -30,7 +30,7 @@ use part::Kind;
 use record::Record;
 use standing::News;
 
-pub use alignment::{Action, Drift};
+pub use alignment::{Action, Drift, Progress, progress as alignment_progress};
 pub use api::routes;
 pub use jobs::{Wanted, ask, ensure_jobs, register_jobs};
 

@@ -181,3 +181,19 @@ pub(super) async fn drifts(tx: &mut Tx, partner_id: &str, limit: i64) -> Result<
         order by found_at desc, drift_id desc limit $2";
     tx.fetch_all(sql, params![partner_id, limit]).await
 }
+
+/// How many Partners are compared, and how many are due.
+pub(super) async fn alignment_counts(tx: &mut Tx, now: i64) -> Result<(i64, i64), DbError> {
+    row! { struct CountRow { known: i64, due: i64 } }
+    let sql = "select count(*) as known, count(case when align_at <= $1 then 1 end) as due
+        from partner_profiles where align_at is not null";
+    let row: CountRow = tx.fetch_one(sql, params![now]).await?;
+    Ok((row.known, row.due))
+}
+
+pub(super) async fn drift_counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, DbError> {
+    row! { struct ActionRow { action: String, drifts: i64 } }
+    let sql = "select action, count(*) as drifts from partner_drifts group by action order by action";
+    let rows: Vec<ActionRow> = tx.fetch_all(sql, &[]).await?;
+    Ok(rows.into_iter().map(|row| (row.action, row.drifts)).collect())
+}

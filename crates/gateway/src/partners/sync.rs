@@ -425,7 +425,79 @@ fn hash_accounts(hashing: &Hashing, mut body: Value) -> Result<Value, ApiError> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::profile::{Part, Profile};
+    use super::super::standing::OwnSuspension;
     use super::*;
+
+    fn part(kind: Kind, klarna_id: Option<&str>, synced_version: Option<i64>) -> Part {
+        Part {
+            part_id: kind.as_str().to_owned(),
+            kind,
+            reference: "r".to_owned(),
+            body: Map::new(),
+            klarna_id: klarna_id.map(str::to_owned),
+            version: 2,
+            synced_version,
+        }
+    }
+
+    fn record(account_state: &str, parts: Vec<Part>) -> Record {
+        let product =
+            Product { id: "krn:p".to_owned(), state: "ENABLED".to_owned(), by_klarna: false, reason: None, at: 0 };
+        Record {
+            partner_id: "par_1".to_owned(),
+            profile: Profile { parts },
+            standing: Standing {
+                submitted_at: Some(1),
+                account_id: Some("krn:a".to_owned()),
+                account_state: Some(account_state.to_owned()),
+                product: Some(product),
+                ..Standing::default()
+            },
+            created_at: 1,
+            updated_at: 1,
+        }
+    }
+
+    #[test]
+    fn what_is_new_is_onboarded_and_what_changed_waits_until_the_account_is_operational() {
+        let known = || part(Kind::Account, Some("krn:a"), Some(2));
+        let (new, old) = (part(Kind::Store, None, None), part(Kind::Brand, Some("krn:b"), Some(1)));
+        assert_eq!(next(&record("OPERATIONAL", vec![known()])), Step::Nothing);
+        assert_eq!(next(&record("OPERATIONAL", vec![known(), old.clone()])), Step::Change(1));
+        assert!(matches!(next(&record("PARTIALLY_OPERATIONAL", vec![known(), old.clone()])), Step::Wait(_)));
+        assert_eq!(next(&record("PARTIALLY_OPERATIONAL", vec![known(), old.clone(), new])), Step::Onboard(Scope::New));
+        assert_eq!(next(&record("DISABLED", vec![known(), old])), Step::Nothing, "until Klarna lifts it");
+        let mut draft = record("OPERATIONAL", vec![part(Kind::Account, None, None)]);
+        draft.standing = Standing::default();
+        assert_eq!(next(&draft), Step::Nothing);
+        draft.standing.submitted_at = Some(1);
+        assert_eq!(next(&draft), Step::Onboard(Scope::Whole));
+    }
+
+    #[test]
+    fn a_suspension_waits_for_nothing_and_a_refusal_holds_back_only_data() {
+        let mut record = record("PARTIALLY_OPERATIONAL", vec![part(Kind::Brand, None, None)]);
+        record.standing.refusal =
+            Some(Refusal { status: 409, code: String::new(), message: String::new(), faults: Vec::new(), at: 2 });
+        assert_eq!(next(&record), Step::Nothing);
+        record.standing.own = Some(OwnSuspension { reason: "VOLUNTARY".to_owned(), details: None, at: 3 });
+        assert_eq!(next(&record), Step::Product(Wish::Disable { reason: "VOLUNTARY".to_owned(), details: None }));
+    }
+
+    #[test]
+    fn a_confirmation_that_comes_late_changes_nothing() {
+        let mut standing = record("OPERATIONAL", Vec::new()).standing;
+        let wish = Wish::Disable { reason: "VOLUNTARY".to_owned(), details: None };
+        standing.turn = 7;
+        confirm(&mut standing, &wish, 6, Some(9));
+        assert_eq!(standing.product.as_ref().map(|product| product.state.as_str()), Some("ENABLED"));
+        confirm(&mut standing, &wish, 7, Some(9));
+        assert_eq!(
+            standing.product.as_ref().map(|product| (product.state.as_str(), product.at)),
+            Some(("DISABLED", 9))
+        );
+    }
 
     #[test]
     fn account_numbers_leave_hashed_and_nothing_else_changes() {

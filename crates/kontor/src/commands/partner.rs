@@ -79,6 +79,18 @@ pub async fn partner(command: &PartnerCommand) -> Result<()> {
                 println!("the gateway tells Klarna");
             }
         }
+        PartnerCommand::Alignment { storage } => {
+            let progress = partners::alignment_progress(&open(storage).await?, clock.now()).await?;
+            println!(
+                "{} of {} accounts are compared, {} wait",
+                progress.known - progress.due,
+                progress.known,
+                progress.due
+            );
+            for (action, drifts) in progress.drifts {
+                println!("    {action:<9} {drifts}");
+            }
+        }
         PartnerCommand::DisableKey { partner_id, key_id, storage } => {
             access::disable_key(&open(storage).await?, &clock, partner_id, key_id).await?;
             println!("key {key_id} is refused from now on");

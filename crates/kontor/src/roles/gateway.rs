@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway::config::BankAccountHashing;
 use kit::clock::{Clock, SECOND_US};
 use kit::http::{StackConfig, stack};
 use kit::jobs::Poke;
@@ -11,6 +14,7 @@ use kit::random::Random;
 use kit::rate_limit::RateLimiter;
 use kit::shutdown::Shutdown;
 use protocol::PartnerAccountId;
+use protocol::onboarding::bank_account::Hashing;
 use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -111,6 +115,7 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     config.partner_requests_per_second = args.partner_rate_limit;
     config.recovery_delay_us = i64::from(args.recovery_delay_seconds) * SECOND_US;
     config.webhook_ahead_max_us = i64::from(args.klarna_clock_ahead_seconds) * SECOND_US;
+    config.bank_account_hashing = args.bank_account_hashing_file.as_deref().map(hashing).transpose()?;
     let (clock, random) = (Clock::system(), Random::system());
     let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };
     let client = gateway::klarna::Client::new(&config, upstream_client(upstream)?, random.clone())?;
@@ -151,4 +156,36 @@ fn readiness(ctx: &gateway::Ctx) -> kit::http::health::Readiness {
         let db = db.clone();
         async move { db.ping().await.map_err(Into::into) }
     })
+}
+
+/// How bank account numbers are hashed, as Klarna and the Acquiring Partner agreed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HashingFile {
+    memory_kib: u32,
+    iterations: u32,
+    parallelism: u32,
+    output_len: usize,
+    /// In Base64.
+    salt: String,
+    sanitization_method: String,
+    hash_method: String,
+}
+
+fn hashing(path: &Path) -> Result<BankAccountHashing> {
+    let said = || format!("--bank-account-hashing-file {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(said)?;
+    let file: HashingFile = serde_json::from_str(&text).with_context(said)?;
+    let hashing = Hashing {
+        memory_kib: file.memory_kib,
+        iterations: file.iterations,
+        parallelism: file.parallelism,
+        output_len: file.output_len,
+        salt: STANDARD.decode(&file.salt).context("the salt is not Base64").with_context(said)?,
+        sanitization_method: file.sanitization_method,
+        hash_method: file.hash_method,
+    };
+    // Better found out now than when the first Partner is submitted.
+    hashing.hash("DE00").with_context(said)?;
+    Ok(BankAccountHashing(hashing))
 }

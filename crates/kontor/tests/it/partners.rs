@@ -63,6 +63,10 @@ fn args(name: &str, address: SocketAddr, folder: &Path, more: &[&str]) -> Vec<St
 
 impl Ends {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(more: &[&str]) -> Self {
         kit::tls::install_crypto_provider();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -99,6 +103,7 @@ impl Ends {
                 "2",
             ],
         );
+        let gateway_args = gateway_args.into_iter().chain(more.iter().map(|&arg| arg.to_owned())).collect();
         let mut ends = Self {
             http,
             network,
@@ -237,6 +242,18 @@ async fn partners_of_five_countries_are_onboarded_and_paid_at_once() {
         assert_eq!((status, &paid["state"]), (201, &json!("REQUIRES_CUSTOMER_ACTION")), "{country}: {paid}");
         eprintln!("{country}: from nothing to the first payment in {:?}", began.elapsed());
         paths.push((path, key));
+    }
+    // What is known of persons is nowhere in the clear, whatever happened with it.
+    for entry in ends.folder.path().read_dir().unwrap() {
+        let file = entry.unwrap().path();
+        if !file.file_name().unwrap().to_str().unwrap().starts_with("gateway.db") {
+            continue;
+        }
+        let bytes = std::fs::read(&file).unwrap();
+        for secret in ["Vester", "19610203", "1961-02-03", "DE89370400440532013000"] {
+            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!is_there, "{} shows {secret}", file.display());
+        }
     }
     for (path, key) in paths {
         let partner = ends.until(&path, "the account to be operational", is_operational).await;
@@ -424,6 +441,15 @@ async fn drift_is_found_repaired_adopted_and_raised() {
     let align = async || ends.operate(Method::POST, &format!("{path}/alignment"), None).await;
     let (status, aligned) = align().await;
     assert_eq!((status, &aligned["drifts"]), (200, &json!([])), "equal to begin with: {aligned:#}");
+    let database = format!("sqlite:{}", ends.folder.path().join("gateway.db").display());
+    let progress = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_kontor"))
+            .args(["partner", "alignment", "--database-url", &database])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(progress(), "1 of 1 accounts are compared, 0 wait\n");
 
     let brand = partner["brands"][0]["klarna_id"].as_str().unwrap();
     let (status, told) = ends
@@ -454,6 +480,7 @@ async fn drift_is_found_repaired_adopted_and_raised() {
     }
     let (_, read) = ends.operate(Method::GET, &path, None).await;
     assert_eq!(read["suspension"], json!({"by": "KLARNA", "reason": "ACCOUNT_DISABLED"}));
+    assert!(progress().contains("REPAIRED  1"), "{}", progress());
     let (status, told) = ends
         .klarna(Method::PUT, &format!("/testing/accounts/{account}/state"), Some(&json!({"state": "OPERATIONAL"})))
         .await;
@@ -506,4 +533,29 @@ async fn a_submission_survives_the_death_of_the_gateway_and_commands_reach_klarn
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bank_accounts_leave_hashed_where_that_is_agreed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hashing.json");
+    let hashing = protocol::onboarding::bank_account::Hashing::default();
+    let salt = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &hashing.salt);
+    let agreed = json!({"memory_kib": hashing.memory_kib, "iterations": hashing.iterations, "parallelism": hashing.parallelism,
+        "output_len": hashing.output_len, "salt": salt, "sanitization_method": hashing.sanitization_method,
+        "hash_method": hashing.hash_method});
+    std::fs::write(&file, agreed.to_string()).unwrap();
+    let ends = Ends::start_with(&["--bank-account-hashing-file", file.to_str().unwrap()]).await;
+    let path = ends.onboard(&ends.body("m-1", "SE", "556000-0001")).await;
+    let partner = ends.until(&path, "the account to be operational", is_operational).await;
+    let account = partner["klarna_account_id"].as_str().unwrap();
+    let (_, shown) =
+        ends.klarna(Method::GET, &format!("/v2/accounts/{account}?expand=partner_business_entities"), None).await;
+    let state = &shown["partner_business_entities"][0]["supplementary_business_data"]["partner_payouts_state"];
+    let sent = &state["bank_accounts"][0];
+    assert_eq!(sent.get("iban"), None);
+    assert_eq!(sent["iban_hash"]["value"], hashing.hash("DE89370400440532013000").unwrap());
+    // And that is no drift.
+    let (_, aligned) = ends.operate(Method::POST, &format!("{path}/alignment"), None).await;
+    assert_eq!(aligned["drifts"], json!([]), "{aligned:#}");
 }
