@@ -29,7 +29,7 @@ use uuid::Uuid;
 use super::error::{ApiError, BoxError, ErrorSummary};
 
 /// A body beyond its limit is read and discarded this far, so that a client which is still sending gets to see the answer.
-const DRAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
+const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// And for no longer than this.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 /// Plain-text refusals of the framework longer than this are not quoted.
