@@ -249,7 +249,8 @@ pub(super) fn overview(console: &Console, credentials: Option<&Credentials>) -> 
         ("/console/webhooks", "Follow a webhook", "Deliveries attempt by attempt; send one again."),
         ("/console/faults", "Break something", "Latency, refusals, lost answers, webhooks out of order."),
         ("/console/snapshots", "Move the clock", "See what expires. Go back to a snapshot, or begin again."),
-        ("/openapi.json", "Read the reference", "Every operation as an OpenAPI document."),
+        ("/websdk/try", "Try the Web SDK", "Presentation, buttons and messaging on a page, and a payment."),
+        ("/docs", "Read the reference", "Every operation with its fields, and a call to paste."),
     ];
     let body = html! {
         h1 { "A Klarna Network to test against" }
