@@ -1,7 +1,7 @@
 //! Chores of the project, run as `cargo xtask <command>`.
 //!
 //! Everything longer than three lines of shell lives here: the test environment ([`suite`], [`postgres`],
-//! [`browser`], [`packages`]), the lints of the repository ([`tidy`]) and of the OpenAPI documents ([`reference`]), calls at random
+//! [`browser`], [`packages`]), the lints of the repository ([`tidy`]) and of the OpenAPI documents ([`mod@reference`]), calls at random
 //! ([`fuzz`]), pictures of pages ([`screenshots`]) and the cost of a clean build ([`build_cost`]).
 //! It depends on next to nothing, so that it builds in seconds on a machine that has nothing yet.
 
