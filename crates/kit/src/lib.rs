@@ -10,7 +10,7 @@
 //! | [`http`], [`tls`], [`shutdown`] | one listener: limits, errors, health, certificates, draining |
 //! | [`outbound`] | calls to URLs that others chose, and to services that are configured |
 //! | [`web`] | the family stylesheet, served from the binary |
-//! | [`reference`] | pages for people, made from an OpenAPI document |
+//! | [`mod@reference`] | pages for people, made from an OpenAPI document |
 //! | [`rate_limit`] | quotas at several levels |
 //! | [`secret_box`], [`sealed`] | secrets at rest; which columns hold them, and their move to a new key |
 //! | [`telemetry`] | logs, and wrappers that keep secrets out of them |

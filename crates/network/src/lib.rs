@@ -15,7 +15,7 @@
 //! | [`presentation`] | how Klarna is shown: payment options, descriptors, messaging |
 //! | [`disputes`] | what customers object to, in both generations |
 //! | [`settlements`] | what the Acquiring Partner is paid: reports and payouts |
-//! | [`reference`] | the OpenAPI document |
+//! | [`mod@reference`] | the OpenAPI document |
 //! | [`console`] | `/testing` and `/console`: request log, faults, clock, snapshots, journeys by API; not the network's |
 //! | [`sealed`] | the columns that hold secrets |
 //! | [`websdk`] | the script for Partners' pages, and what it asks |

@@ -1,6 +1,6 @@
 //! Disputes: what customers object to after a purchase, in both frameworks.
 //!
-//! Decisions are pure: [`case`] with the two state machines ([`framework_2020`], [`framework_2026`]), [`ledger`] for the money.
+//! Decisions are pure: [`case`] with the two state machines ([`framework_2020`], [`framework_2026`]), [`ledger()`] for the money.
 //! `file` holds what was written, `stored` brings both together with their row, `rendering` shows them. The use cases stand in
 //! `cases`, `attachments` and `opening`, the operations over them in `api` and `controls`. Other rooms use: [`foresee`] and
 //! [`has_open`] (payments), [`ledger()`] (settlements), [`jobs`] (assembly).

@@ -46,7 +46,7 @@ impl Call {
     /// types in sight.
     ///
     /// # Errors
-    /// As [`once`].
+    /// As [`once()`].
     pub async fn once<F>(&self, body: &Value, secret: bool, use_case: F) -> Result<Response, ApiError>
     where
         F: for<'t> Fn(&'t mut Tx, Ctx, OnBehalf, Value) -> UnitFuture<'t, Result<Reply, ApiError>>

@@ -2,7 +2,7 @@
 //!
 //! Each capability lists its operations as [`Route`]s; [`router`] turns the lists into one router in which no route lacks its
 //! guard. The guard authenticates, finds the account acted for, checks the role, counts against the rate limits, and puts
-//! [`Caller`] and [`OnBehalf`] where the handler's extractors find them. [`once`] is Klarna's idempotency.
+//! [`Caller`] and [`OnBehalf`] where the handler's extractors find them. [`once()`] is Klarna's idempotency.
 
 mod call;
 mod category;
@@ -329,7 +329,7 @@ impl FromRequestParts<Ctx> for Parts {
 pub struct IdempotencyKey(pub Option<String>);
 
 impl IdempotencyKey {
-    /// The key, for [`once`].
+    /// The key, for [`once()`].
     pub fn as_deref(&self) -> Option<&str> {
         self.0.as_deref()
     }

@@ -1,7 +1,7 @@
 //! Payments: what customers are asked (Payment Requests), what is authorized, and what becomes of it (Payment Transactions).
 //!
 //! Decisions are pure: [`payment_request`], [`transaction`], [`verdict`]. Around them stand the use cases, one transaction
-//! each, and the operations over them. Other rooms use: [`customer_step`], [`return_location`] and [`short_link_target`] (the
+//! each, and the operations over them. Other rooms use: [`customer_step()`], [`return_location`] and [`short_link_target`] (the
 //! journey), [`disputable`] and [`charge_back_at_most`] (disputes), [`ledger`] (settlements), [`list`] (the console),
 //! [`is_in_progress`] (interoperability), [`jobs`] (assembly).
 

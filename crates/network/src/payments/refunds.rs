@@ -88,7 +88,7 @@ async fn save_captures(
 /// A lost dispute takes money back from a capture. For the disputes room. Returns the chargeback's id.
 ///
 /// # Errors
-/// 403 when the state or what is left of the capture forbids it, 404, [`DbError`].
+/// 403 when the state or what is left of the capture forbids it, 404, [`kit::db::DbError`].
 pub async fn charge_back(
     tx: &mut Tx,
     ctx: &Ctx,

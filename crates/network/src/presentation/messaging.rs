@@ -57,7 +57,7 @@ impl Placement {
 /// The message for a placement; `None` where there is nothing to promise: paying at once is no news.
 ///
 /// # Errors
-/// As [`super::present`].
+/// As [`super::present()`].
 pub async fn messaging(
     tx: &mut Tx,
     links: &Links<'_>,

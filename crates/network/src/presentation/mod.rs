@@ -1,9 +1,9 @@
 //! Presentation and messaging: how Klarna is shown in a checkout and on the pages before it.
 //!
-//! Begin reading at [`present`]: it asks whether Klarna can be shown at all ([`decide`]), how well the customer is known (by tokens,
+//! Begin reading at [`present()`]: it asks whether Klarna can be shown at all ([`decide`]), how well the customer is known (by tokens,
 //! which are never refused here), and describes what the Partner's programs offer in the customer's language. Texts stand in
-//! `words/`, one file per language; pictures and the page behind the links are served here, too. [`present`], [`variants`] and
-//! [`messaging`] know nothing of HTTP: whoever found the account otherwise, as by a client identifier, asks the same.
+//! `words/`, one file per language; pictures and the page behind the links are served here, too. [`present()`], [`variants`] and
+//! [`messaging()`] know nothing of HTTP: whoever found the account otherwise, as by a client identifier, asks the same.
 
 mod api;
 mod availability;

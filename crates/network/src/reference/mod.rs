@@ -1,6 +1,6 @@
 //! The reference: `GET /openapi.json` and the pages at `/docs`, made from the table of operations.
 //!
-//! [`document`] is the OpenAPI document: paths from the routes, components from the tables of bodies (`schemas`), meanings of
+//! [`document()`] is the OpenAPI document: paths from the routes, components from the tables of bodies (`schemas`), meanings of
 //! fields by their names (`glossary`), bodies that pass (`examples`), and what receivers are sent (`webhooks`).
 
 mod document;

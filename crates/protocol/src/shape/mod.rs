@@ -81,7 +81,7 @@ impl Shape {
         Self { name: "", root, rules: rules.to_vec() }
     }
 
-    /// The same table under a name, as [`shapes!`](crate::shapes) gives it.
+    /// The same table under a name, as [`shapes!`](mod@crate::shapes) gives it.
     #[must_use]
     pub fn named(mut self, name: &'static str) -> Self {
         self.name = name;
