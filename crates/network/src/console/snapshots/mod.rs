@@ -158,19 +158,24 @@ pub(crate) async fn act(ctx: &Ctx, account: &str, name: &str, act: Act) -> Resul
                     require_operator(tx, &account).await?;
                     match act {
                         Act::Take => take(tx, &ctx, &name).await.map(Some),
-                        Act::Restore => restore(tx, &name).await.map(Some),
+                        Act::Restore => {
+                            let row = restore(tx, &name).await?;
+                            // Before the commit: a unit that comes behind this one must not judge what was put back by the time
+                            // that was moved to since.
+                            ctx.clock.set_offset(row.clock_offset_us);
+                            Ok(Some(row))
+                        }
                         Act::Delete => delete(tx, &name).await.map(|()| None),
                     }
                 })
             }
         })
-        .await?;
-    if act == Act::Restore
-        && let Some(row) = &row
-    {
-        forget(ctx, row.clock_offset_us).await?;
+        .await;
+    if act == Act::Restore {
+        // Whatever came of the commit, the database knows.
+        follow(ctx).await?;
     }
-    Ok(row)
+    row
 }
 
 /// Keeps the beginning of a freshly seeded database.
