@@ -383,6 +383,7 @@ test("the page to try it on shows all of it and pays", async ({ page, demo, isMo
   await expect(page.locator("#messages network-placement").first()).toContainText(/\w/);
   test.skip(Boolean(isMobile), "phones go by redirect");
   await page.locator("#mode").selectOption("POPUP");
+  await expect(page.locator("html")).toHaveAttribute("data-ready", "true");
   const [journey] = await Promise.all([page.waitForEvent("popup"), page.getByTestId("pay").getByRole("button").click()]);
   await approve(journey);
   await expect(page.locator("#events")).toContainText("complete");

@@ -57,9 +57,14 @@ const order = (more) => async () => ({
 
 /** @type {{ unmount: () => unknown }[]} */
 let shown = [];
+/** Of several changes in a row the last one is shown. */
+let latest = 0;
 async function present() {
+  const mine = ++latest;
+  document.documentElement.dataset.ready = "false";
   const { amount, currency, locale, mode } = asked();
   const presentation = await Payment.presentation({ amount: Number(amount), currency: String(currency), locale: String(locale), intents: ["PAY"] });
+  if (mine !== latest) return;
   for (const part of shown) part.unmount();
   shown = [];
   at("instruction").textContent = presentation.instruction;
@@ -74,6 +79,7 @@ async function present() {
   const express = { initiate: order({ shippingConfig }), initiationMode: "ON_PAGE", id: "express-button", locale: String(locale) };
   shown.push(Payment.button({ ...express, theme: "auto" }).mount(at("express")));
   for (const placement of messages) placement.update({ amount: Number(amount), locale: String(locale) });
+  document.documentElement.dataset.ready = "true";
 }
 
 /** @type {[string, object][]} */
@@ -103,4 +109,3 @@ const messages = KEYS.map((key) => Messaging.placement({ key, amount: goods(), l
 purchase.addEventListener("change", present);
 purchase.addEventListener("submit", (event) => event.preventDefault());
 await present();
-document.documentElement.dataset.ready = "true";
