@@ -117,7 +117,8 @@ class Stage {
     if (this.kind !== "POPUP" || !this.window?.closed) return false;
     if (!this.cutOff && Date.now() - this.shownAt < CUT_OFF_MS) {
       this.cutOff = true;
-      sayOnce("warn", "The payment window cannot be seen from here, perhaps by this page's Cross-Origin-Opener-Policy (use same-origin-allow-popups). The payment is followed all the same.");
+      // No warning: a journey that was quick to end closes its window as early.
+      sayOnce("info", "The payment window cannot be seen from here, perhaps by this page's Cross-Origin-Opener-Policy (use same-origin-allow-popups). The payment is followed all the same.");
     }
     return !this.cutOff;
   }
