@@ -61,7 +61,9 @@ const shop = test.extend({
 });
 
 /** What the page was told under a name. */
-const told = (page, name) => page.evaluate((name) => window.told.filter(([each]) => each === name).map(([, args]) => args), name);
+// A page that is being left, or has only just come back, has been told nothing yet.
+const told = (page, name) =>
+  page.evaluate((name) => (window.told ?? []).filter(([each]) => each === name).map(([, args]) => args), name).catch(() => []);
 
 /** A button that begins a payment, in a mode. */
 const mountButton = (page, config = {}, data = {}) =>
