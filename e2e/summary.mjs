@@ -13,7 +13,8 @@ export default class Summary {
     const { expected, unexpected, flaky, skipped } = this.#counts;
     const left = skipped > 0 ? `, ${skipped} skipped` : "";
     if (result.status !== "passed") console.log(`\nThe browser tests did not pass: ${result.status}.`);
-    console.log(`\nBrowser: ${expected} passed, ${unexpected + flaky} failed${left}`);
+    if (flaky > 0) console.log(`\n${flaky} of the browser tests passed at the second try only: look at them.`);
+    console.log(`\nBrowser: ${expected + flaky} passed, ${unexpected} failed${left}`);
   }
 
   printsToStdio() {
