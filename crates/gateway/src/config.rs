@@ -42,6 +42,8 @@ pub struct Config {
     pub webhook_ahead_max_us: i64,
     /// A Partner's account is read back and compared this often, in microseconds.
     pub alignment_interval_us: i64,
+    /// What Klarna's price plans and program plans say is read again this often, in microseconds.
+    pub terms_refresh_us: i64,
     /// How bank account numbers are hashed before they are sent; `None` sends them in the clear.
     pub bank_account_hashing: Option<BankAccountHashing>,
 }
@@ -82,6 +84,7 @@ impl Config {
             webhook_age_max_us: 24 * HOUR_US,
             webhook_ahead_max_us: 5 * MINUTE_US,
             alignment_interval_us: 24 * HOUR_US,
+            terms_refresh_us: 24 * HOUR_US,
             bank_account_hashing: None,
         }
     }

@@ -46,6 +46,9 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0021_events", include_str!("../migrations/0021_events.sql")),
             ("0100_partner_profiles", include_str!("../migrations/0100_partner_profiles.sql")),
             ("0101_operators", include_str!("../migrations/0101_operators.sql")),
+            ("0120_partner_decisions", include_str!("../migrations/0120_partner_decisions.sql")),
+            ("0121_portal", include_str!("../migrations/0121_portal.sql")),
+            ("0122_pricing", include_str!("../migrations/0122_pricing.sql")),
         ],
     },
 ];

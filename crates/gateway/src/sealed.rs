@@ -37,6 +37,21 @@ kit::sealed_columns! {
         table: "partner_parts", column: "body", key: ["partner_id", "part_id"],
         id: Id::Both("/"), form: Form::Bytes,
     }
+    /// What vouches for users of Klarna's portal.
+    pub(crate) PORTAL_SIGNER {
+        table: "portal_signers", column: "private_key", key: ["account_id", "signer_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
+    /// Links that let a user in, with the user's address.
+    pub(crate) PORTAL_LINK {
+        table: "portal_links", column: "secret", key: ["partner_id", "link_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
+    /// Addresses of users of Klarna's portal.
+    pub(crate) PORTAL_USER_EMAIL {
+        table: "portal_users", column: "email", key: ["partner_id", "user_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
     /// First answers that may show a secret. Those to payments are not sealed.
     pub(crate) FIRST_ANSWER {
         table: "idempotency_keys", column: "body", key: ["scope", "key"],

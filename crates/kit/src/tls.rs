@@ -237,6 +237,33 @@ impl ClientCertVerifier for AnyClientCertificate {
     }
 }
 
+/// A new key, and the request to certify it. Debug shows neither.
+pub struct SigningRequest {
+    /// The private key on the curve P-256, PKCS #8 in DER.
+    pub key_der: zeroize::Zeroizing<Vec<u8>>,
+    /// The certificate signing request (PKCS #10), in PEM.
+    pub request_pem: String,
+}
+
+impl std::fmt::Debug for SigningRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningRequest").finish_non_exhaustive()
+    }
+}
+
+/// Draws a P-256 key and asks for a certificate of it under a common name.
+///
+/// # Errors
+/// [`TlsError::Generate`].
+pub fn signing_request(common_name: &str) -> Result<SigningRequest, TlsError> {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(TlsError::Generate)?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    let request = params.serialize_request(&key).and_then(|request| request.pem()).map_err(TlsError::Generate)?;
+    Ok(SigningRequest { key_der: zeroize::Zeroizing::new(key.serialize_der()), request_pem: request })
+}
+
 /// Development TLS: where its files are, and the identity to serve with.
 #[derive(Clone, Debug)]
 pub struct DevTls {

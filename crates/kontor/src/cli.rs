@@ -200,6 +200,10 @@ pub struct NetworkArgs {
     #[arg(long)]
     pub local_webhooks: bool,
 
+    /// Markets and currencies beside those that are built in: a JSON file, see docs/markets.md.
+    #[arg(long, env = "KONTOR_MARKETS_FILE", value_name = "FILE")]
+    pub markets: Option<PathBuf>,
+
     /// Leave the `/testing` controls out.
     #[arg(long)]
     pub no_testing: bool,

@@ -37,7 +37,7 @@ pub use error::{ErrorCode, ErrorObject, ErrorType, ValidationError};
 pub use event::{DisputeFramework, EventPattern, EventType, EventVersion};
 pub use header::{IntegrationMetadata, PartnerCorrelationId};
 pub use krn::*;
-pub use market::{Market, markets, settlement_currencies};
+pub use market::{Market, add_markets, markets, settlement_currencies};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use parse::{ParseError, parse};
 pub use payments::*;

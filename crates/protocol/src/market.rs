@@ -1,4 +1,7 @@
-//! Where customers can pay with Klarna (sheet 04 §8.2): 26 countries, each with one currency, its locales and its region.
+//! Where customers can pay with Klarna (sheet 04 §8.2): 26 countries, each with one currency, its locales and its region; and
+//! whatever markets are added as data when a process starts.
+
+use std::sync::OnceLock;
 
 use crate::{krn::Region, money::Currency};
 
@@ -14,6 +17,11 @@ pub struct Market {
 }
 
 impl Market {
+    /// A market beside those of the table; `locales` must not be empty, the default first. See [`add_markets`].
+    pub fn new(country: &'static str, currency: Currency, locales: &'static [&'static str]) -> Self {
+        Self { country, currency: currency.code(), locales, region: Region::for_currency(&currency) }
+    }
+
     pub fn currency(&self) -> Currency {
         self.currency.parse().expect("the market table names currencies of ISO 4217")
     }
@@ -24,18 +32,48 @@ impl Market {
 
     /// Takes either case.
     pub fn by_country(country: &str) -> Option<&'static Self> {
-        MARKETS.iter().find(|market| market.country.eq_ignore_ascii_case(country))
+        markets().iter().find(|market| market.country.eq_ignore_ascii_case(country))
     }
+}
+
+/// What holds for the life of a process: the tables below, and what was added to them.
+struct World {
+    markets: Vec<Market>,
+    settlement_currencies: Vec<&'static str>,
+}
+
+static WORLD: OnceLock<World> = OnceLock::new();
+
+fn world() -> &'static World {
+    WORLD.get_or_init(|| World { markets: MARKETS.to_vec(), settlement_currencies: SETTLEMENT_CURRENCIES.to_vec() })
+}
+
+/// Markets were asked for already, or added before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("markets can be added once, before anything asks for them")]
+pub struct TooLate;
+
+/// Adds markets, and currencies that Klarna settles in: once, when a process starts, before anything asks for a market.
+///
+/// # Errors
+/// [`TooLate`].
+pub fn add_markets(markets: &[Market], currencies: &[Currency]) -> Result<(), TooLate> {
+    let mut all: Vec<Market> = MARKETS.iter().chain(markets).copied().collect();
+    all.sort_by_key(|market| market.country);
+    let mut settled: Vec<&'static str> = SETTLEMENT_CURRENCIES.to_vec();
+    settled.extend(currencies.iter().map(Currency::code));
+    settled.sort_unstable();
+    WORLD.set(World { markets: all, settlement_currencies: settled }).map_err(|_| TooLate)
 }
 
 /// All customer markets, by country code.
 pub fn markets() -> &'static [Market] {
-    &MARKETS
+    &world().markets
 }
 
 /// Currencies that Klarna settles in (15, sheet 04 §8.2).
 pub fn settlement_currencies() -> impl Iterator<Item = Currency> {
-    SETTLEMENT_CURRENCIES.iter().map(|code| code.parse().expect("the table names currencies of ISO 4217"))
+    world().settlement_currencies.iter().map(|code| code.parse().expect("the table names currencies of ISO 4217"))
 }
 
 const SETTLEMENT_CURRENCIES: [&str; 15] =

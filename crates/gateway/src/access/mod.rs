@@ -21,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::Ctx;
+use crate::klarna::Origin;
 
 pub use operator::{CreatedOperator, OperatorCaller, create_operator, disable_operator, operators};
 pub use store::{ApiKeyRow, OperatorRow, PartnerRow};
@@ -306,6 +307,8 @@ pub struct PartnerCaller {
     pub suspended: bool,
     /// Who suspended it and why, where that is known.
     pub suspension: Option<Suspension>,
+    /// The platform or plugin that it calls with, as it says.
+    pub origin: Origin,
 }
 
 /// Why a Partner may make no new payments.
@@ -381,6 +384,7 @@ impl FromRequestParts<Ctx> for PartnerCaller {
             name: found.name,
             klarna_account_id: found.klarna_account_id,
             payment_account_id: found.payment_account_id,
+            origin: Origin::read(&parts.headers)?,
         })
     }
 }

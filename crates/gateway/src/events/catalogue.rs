@@ -39,7 +39,14 @@ pub const CATALOGUE: &[Kind] = &[
     Kind { name: "partner.resumed", meaning: "New payments can be made again." },
     Kind { name: "partner.terminated", meaning: "Klarna ended new payments. Old payments go on." },
     Kind { name: "partner.offboarded", meaning: "Your provider ended new payments. Old payments go on." },
-    Kind { name: "partner.compliance_decision", meaning: "Klarna decided about your account; decision says what." },
+    Kind {
+        name: "partner.compliance_decision",
+        meaning: "Klarna decided about your account; decision says what, and why.",
+    },
+    Kind {
+        name: "partner.enablement_changed",
+        meaning: "A payment program was switched on or off for you, or Klarna refused it; enablement says which.",
+    },
     Kind {
         name: "partner.brand_incomplete",
         meaning: "Klarna cannot use some of a brand's data; incomplete_fields says which.",

@@ -85,22 +85,31 @@ impl Once {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<Reply, ApiError>> + Clone + Send + 'static,
     {
-        let done = ctx
-            .db
-            .write_repeating(|| {
-                let (this, ctx, unit) = (self.clone(), ctx.clone(), unit.clone());
-                move |tx: &mut Tx| -> UnitFuture<'_, Result<(Reply, bool), ApiError>> {
-                    Box::pin(async move { this.step(tx, &ctx, unit).await })
-                }
-            })
-            .await;
-        let (reply, replayed) = done?;
+        let (reply, replayed) = self.reply(ctx, unit).await?;
         let mut response = (reply.status, Body::from(reply.body.to_string())).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(response)
+    }
+
+    /// The same, for whoever goes on from there: the answer, and whether it was given before.
+    ///
+    /// # Errors
+    /// Those of [`Once::run`].
+    pub(crate) async fn reply<F>(self, ctx: &Ctx, unit: F) -> Result<(Reply, bool), ApiError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> UnitFuture<'t, Result<Reply, ApiError>> + Clone + Send + 'static,
+    {
+        ctx.db
+            .write_repeating(|| {
+                let (this, ctx, unit) = (self.clone(), ctx.clone(), unit.clone());
+                move |tx: &mut Tx| -> UnitFuture<'_, Result<(Reply, bool), ApiError>> {
+                    Box::pin(async move { this.step(tx, &ctx, unit).await })
+                }
+            })
+            .await
     }
 
     async fn step<F>(self, tx: &mut Tx, ctx: &Ctx, unit: F) -> Result<(Reply, bool), ApiError>

@@ -9,6 +9,7 @@
 //! Log lines name operation, status, duration and correlation ids; never bodies, tokens or keys.
 
 mod breaker;
+pub mod origin;
 mod throttle;
 
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, UpstreamLimits};
 use breaker::Breaker;
+pub use origin::Origin;
 use throttle::{Quota, Throttle};
 
 /// Answers larger than this are taken for broken.
@@ -55,6 +57,8 @@ pub struct Operation {
     pub correlation_id: Option<String>,
     /// The Partner's tag: who stands behind the call.
     pub originator: Option<header::Integration>,
+    /// The platform or plugin that the Partner called with, if it said so.
+    pub origin: Origin,
     /// `Klarna-Network-Session-Token`, unmodified.
     pub session_token: Option<SecretString>,
     /// `Klarna-Customer-Token`, unmodified.
@@ -78,6 +82,7 @@ impl Operation {
             idempotency_key: None,
             correlation_id: None,
             originator: None,
+            origin: Origin::default(),
             session_token: None,
             customer_token: None,
             repeated: false,
@@ -505,7 +510,7 @@ impl Client {
         }
         let metadata = IntegrationMetadata {
             integrator: Some(self.integrator.clone()),
-            originators: operation.originator.clone().map(|originator| vec![originator]),
+            originators: operation.originator.as_ref().map(|partner| operation.origin.behind(partner)),
             ..IntegrationMetadata::default()
         };
         insert(&mut headers, header::KLARNA_INTEGRATION_METADATA, &metadata.to_header(), false);

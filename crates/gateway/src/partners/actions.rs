@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode};
-use kit::db::{Tx, UnitFuture};
-use kit::http::{ApiError, FieldFault, OptionalJsonBody};
+use http::StatusCode;
+use kit::http::{ApiError, FieldFault};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,14 +12,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::api::{PartnerView, absent, conflict, load};
+use super::api::{PartnerView, conflict, load};
+use super::command::{Command, nothing};
 use super::jobs::{self, Wanted};
-use super::record::Record;
 use super::standing::{DISABLE_REASONS, State as PartnerState};
 use super::{alignment, store, sync};
 use crate::Ctx;
 use crate::access::{self, AccessError, OperatorCaller};
-use crate::events::once::{Once, Reply};
+use crate::events::once::Reply;
 use crate::events::wire_time;
 
 /// The routes, with their descriptions.
@@ -94,35 +93,28 @@ pub struct DriftView {
         (status = 403, description = "Klarna rejected the Partner."),
     )
 )]
-async fn submit_partner(
-    State(ctx): State<Ctx>,
-    operator: OperatorCaller,
-    Path(partner_id): Path<String>,
-    headers: HeaderMap,
-    _body: OptionalJsonBody,
-) -> Result<Response, ApiError> {
-    let once = Once::new(&operator.operator_id, &format!("POST /v1/partners/{partner_id}/submit"), &headers, None)?;
-    let (inner, id) = (ctx.clone(), partner_id.clone());
-    once.run(&ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
-        Box::pin(async move {
-            let now = inner.clock.now();
-            let mut record = Record::lock(tx, &inner, &id).await?.ok_or_else(absent)?;
-            if record.standing.state() == PartnerState::Offboarded {
-                return Err(conflict("This Partner is offboarded."));
-            }
-            let missing = record.profile.readiness().missing;
-            if !missing.is_empty() {
-                let faults = missing.into_iter().map(|gap| FieldFault::new(gap.field, gap.reason)).collect();
-                return Err(ApiError::validation(faults));
-            }
-            record.standing.submitted_at.get_or_insert(now);
-            record.standing.refusal = None;
-            record.save(tx, now).await?;
-            sync::enqueue(tx, &id, now + inner.config.recovery_delay_us, now).await?;
-            Ok(Reply { status: StatusCode::ACCEPTED, body: Value::Null })
+async fn submit_partner(State(ctx): State<Ctx>, command: Command) -> Result<Response, ApiError> {
+    let partner_id = command.partner_id.clone();
+    command
+        .run(&ctx, nothing, |tx, ctx, record, ()| {
+            Box::pin(async move {
+                let now = ctx.clock.now();
+                if record.standing.state() == PartnerState::Offboarded {
+                    return Err(conflict("This Partner is offboarded."));
+                }
+                let missing = record.profile.readiness().missing;
+                if !missing.is_empty() {
+                    let faults = missing.into_iter().map(|gap| FieldFault::new(gap.field, gap.reason)).collect();
+                    return Err(ApiError::validation(faults));
+                }
+                record.standing.submitted_at.get_or_insert(now);
+                record.standing.refusal = None;
+                record.save(tx, now).await?;
+                sync::enqueue(tx, &record.partner_id, now + ctx.config.recovery_delay_us, now).await?;
+                Ok(Reply { status: StatusCode::ACCEPTED, body: Value::Null })
+            })
         })
-    })
-    .await?;
+        .await?;
     answer(&ctx, &partner_id, true).await
 }
 
@@ -135,18 +127,8 @@ async fn submit_partner(
     request_body = Option<SuspendBody>,
     responses((status = 200, description = "The Partner as it stands.", body = PartnerView))
 )]
-async fn suspend_partner(
-    State(ctx): State<Ctx>,
-    operator: OperatorCaller,
-    Path(partner_id): Path<String>,
-    headers: HeaderMap,
-    OptionalJsonBody(body): OptionalJsonBody,
-) -> Result<Response, ApiError> {
-    let body = body.map(|body| body.value);
-    let operation = format!("POST /v1/partners/{partner_id}/suspend");
-    let once = Once::new(&operator.operator_id, &operation, &headers, body.as_ref());
-    let (once, wanted) = Once::with(once, suspension(&body.unwrap_or_else(|| json!({}))))?;
-    act(&ctx, once, partner_id, wanted).await
+async fn suspend_partner(State(ctx): State<Ctx>, command: Command) -> Result<Response, ApiError> {
+    act(&ctx, command, suspension).await
 }
 
 /// Resume a Partner
@@ -157,15 +139,8 @@ async fn suspend_partner(
     params(("partner_id" = String, Path, description = "`par_…`")),
     responses((status = 200, description = "The Partner as it stands.", body = PartnerView))
 )]
-async fn resume_partner(
-    State(ctx): State<Ctx>,
-    operator: OperatorCaller,
-    Path(partner_id): Path<String>,
-    headers: HeaderMap,
-    _body: OptionalJsonBody,
-) -> Result<Response, ApiError> {
-    let once = Once::new(&operator.operator_id, &format!("POST /v1/partners/{partner_id}/resume"), &headers, None)?;
-    act(&ctx, once, partner_id, Wanted::Resume).await
+async fn resume_partner(State(ctx): State<Ctx>, command: Command) -> Result<Response, ApiError> {
+    act(&ctx, command, |_| Ok(Wanted::Resume)).await
 }
 
 /// Offboard a Partner
@@ -176,15 +151,8 @@ async fn resume_partner(
     params(("partner_id" = String, Path, description = "`par_…`")),
     responses((status = 200, description = "The Partner as it stands.", body = PartnerView))
 )]
-async fn offboard_partner(
-    State(ctx): State<Ctx>,
-    operator: OperatorCaller,
-    Path(partner_id): Path<String>,
-    headers: HeaderMap,
-    _body: OptionalJsonBody,
-) -> Result<Response, ApiError> {
-    let once = Once::new(&operator.operator_id, &format!("POST /v1/partners/{partner_id}/offboard"), &headers, None)?;
-    act(&ctx, once, partner_id, Wanted::Offboard).await
+async fn offboard_partner(State(ctx): State<Ctx>, command: Command) -> Result<Response, ApiError> {
+    act(&ctx, command, |_| Ok(Wanted::Offboard)).await
 }
 
 /// Create an API key of a Partner
@@ -196,40 +164,26 @@ async fn offboard_partner(
     request_body = Option<CreateKeyBody>,
     responses((status = 201, description = "The key.", body = PartnerKey))
 )]
-async fn create_partner_key(
-    State(ctx): State<Ctx>,
-    operator: OperatorCaller,
-    Path(partner_id): Path<String>,
-    headers: HeaderMap,
-    OptionalJsonBody(body): OptionalJsonBody,
-) -> Result<Response, ApiError> {
-    let body = body.map(|body| body.value);
-    let operation = format!("POST /v1/partners/{partner_id}/api-keys");
-    let once = Once::new(&operator.operator_id, &operation, &headers, body.as_ref());
-    let (once, description) = Once::with(once, text_of(&body.unwrap_or_default(), "description", 255))?;
-    let inner = ctx.clone();
-    once.run(&ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
-        Box::pin(async move {
-            let record = Record::lock(tx, &inner, &partner_id).await?.ok_or_else(absent)?;
-            if !jobs::can_have_keys(record.standing.state()) {
-                return Err(conflict("Klarna does not know this Partner yet, or no more: submit it first."));
-            }
-            let made = access::create_key_in(
-                tx,
-                &inner.random,
-                inner.clock.now(),
-                &partner_id,
-                description.as_deref().unwrap_or_default(),
-            );
-            let made = made.await.map_err(|error| match error {
-                AccessError::Store(error) => ApiError::from(error),
-                other => ApiError::internal(other),
-            })?;
-            let key = PartnerKey { key_id: made.key_id, api_key: made.api_key.expose_secret().to_owned() };
-            Ok(Reply { status: StatusCode::CREATED, body: json!(key) })
+async fn create_partner_key(State(ctx): State<Ctx>, command: Command) -> Result<Response, ApiError> {
+    let read = |body: &Value| text_of(body, "description", 255);
+    command
+        .run(&ctx, read, |tx, ctx, record, description| {
+            Box::pin(async move {
+                if !jobs::can_have_keys(record.standing.state()) {
+                    return Err(conflict("Klarna does not know this Partner yet, or no more: submit it first."));
+                }
+                let (id, now) = (&record.partner_id, ctx.clock.now());
+                let description = description.as_deref().unwrap_or_default();
+                let made = access::create_key_in(tx, &ctx.random, now, id, description).await;
+                let made = made.map_err(|error| match error {
+                    AccessError::Store(error) => ApiError::from(error),
+                    other => ApiError::internal(other),
+                })?;
+                let key = PartnerKey { key_id: made.key_id, api_key: made.api_key.expose_secret().to_owned() };
+                Ok(Reply { status: StatusCode::CREATED, body: json!(key) })
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Read what differed between the two sides
@@ -254,16 +208,10 @@ async fn read_alignment(
     params(("partner_id" = String, Path, description = "`par_…`")),
     responses((status = 200, description = "What comparisons found.", body = AlignmentView))
 )]
-async fn check_alignment(
-    State(ctx): State<Ctx>,
-    operator: OperatorCaller,
-    Path(partner_id): Path<String>,
-    headers: HeaderMap,
-    _body: OptionalJsonBody,
-) -> Result<Response, ApiError> {
-    Once::new(&operator.operator_id, &format!("POST /v1/partners/{partner_id}/alignment"), &headers, None)?;
+async fn check_alignment(State(ctx): State<Ctx>, command: Command) -> Result<Response, ApiError> {
+    // Looking twice does no harm.
+    let (partner_id, ()) = command.freely(nothing)?;
     load(&ctx, &partner_id).await?;
-    // Looking twice does no harm: the key need not be remembered.
     if alignment::check(&ctx, &partner_id).await?.is_none() {
         return Err(conflict("Klarna does not know this Partner yet: submit it first."));
     }
@@ -297,7 +245,7 @@ fn suspension(body: &Value) -> Result<Wanted, ApiError> {
     }
 }
 
-fn text_of(body: &Value, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+pub(super) fn text_of(body: &Value, name: &str, max: usize) -> Result<Option<String>, ApiError> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.chars().count() <= max && !text.chars().any(char::is_control) => {
@@ -310,18 +258,22 @@ fn text_of(body: &Value, name: &str, max: usize) -> Result<Option<String>, ApiEr
 }
 
 /// Applies a wish under the caller's key, brings it to Klarna at once if that can be, and shows how things stand.
-async fn act(ctx: &Ctx, once: Once, partner_id: String, wanted: Wanted) -> Result<Response, ApiError> {
-    let (inner, id) = (ctx.clone(), partner_id.clone());
-    once.run(ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
-        Box::pin(async move {
-            let mut record = Record::lock(tx, &inner, &id).await?.ok_or_else(absent)?;
-            if let Err(not_now) = jobs::apply(tx, &inner, &mut record, wanted).await? {
-                return Err(ApiError::new(StatusCode::CONFLICT, "RESOURCE_CONFLICT", not_now.to_string()));
-            }
-            Ok(Reply { status: StatusCode::OK, body: Value::Null })
+async fn act(
+    ctx: &Ctx,
+    command: Command,
+    read: impl FnOnce(&Value) -> Result<Wanted, ApiError>,
+) -> Result<Response, ApiError> {
+    let partner_id = command.partner_id.clone();
+    command
+        .run(ctx, read, |tx, ctx, record, wanted| {
+            Box::pin(async move {
+                if let Err(not_now) = jobs::apply(tx, ctx, record, wanted).await? {
+                    return Err(ApiError::new(StatusCode::CONFLICT, "RESOURCE_CONFLICT", not_now.to_string()));
+                }
+                Ok(Reply { status: StatusCode::OK, body: Value::Null })
+            })
         })
-    })
-    .await?;
+        .await?;
     answer(ctx, &partner_id, false).await
 }
 

@@ -14,8 +14,8 @@ use super::record::Record;
 use super::standing::{DISABLE_REASONS, News, Standing};
 use super::{store, sync, translate};
 use crate::Ctx;
+use crate::klarna::origin::tag;
 use crate::klarna::{CallError, Operation};
-use crate::payments::call::tag;
 
 /// What is read along with an account.
 const EXPANDED: [&str; 5] = ["products", "partner_business_entities", "brands", "store_groups", "stores"];

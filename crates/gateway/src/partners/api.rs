@@ -31,6 +31,9 @@ pub fn routes() -> OpenApiRouter<Ctx> {
         .routes(routes!(add_part))
         .routes(routes!(read_part, update_part, delete_part))
         .merge(super::actions::routes())
+        .merge(super::compliance::routes())
+        .merge(super::portal::routes())
+        .merge(super::pricing::routes())
 }
 
 /// A Partner, as far as it is known: a draft may have gaps. Every entry of a list has a `reference`, your own name for it.
@@ -503,6 +506,18 @@ pub(super) async fn load(ctx: &Ctx, partner_id: &str) -> Result<Record, ApiError
         Box::pin(async move { Record::read(tx, &inner, &id).await })
     });
     found.await?.ok_or_else(absent)
+}
+
+/// 404 unless there is such a Partner, onboarded here or made by command.
+pub(super) async fn require_partner(ctx: &Ctx, partner_id: &str) -> Result<(), ApiError> {
+    let id = partner_id.to_owned();
+    let known = ctx.db.read(move |tx| {
+        Box::pin(async move {
+            let is_onboarded = store::read(tx, &id).await?.is_some();
+            Ok::<_, kit::db::DbError>(is_onboarded || crate::access::partner(tx, &id).await?.is_some())
+        })
+    });
+    if known.await? { Ok(()) } else { Err(absent()) }
 }
 
 fn reference_taken() -> ApiError {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use super::standing::{NotNow, OwnSuspension, State};
 use super::sync::{self, Ended};
-use super::{alignment, store};
+use super::{alignment, compliance, portal, pricing, store};
 use crate::Ctx;
 
 /// Reads accounts back that are due.
@@ -42,13 +42,16 @@ pub enum Wanted {
 
 /// Adds the handlers.
 pub fn register_jobs(worker: Worker, ctx: &Ctx) -> Worker {
+    let worker = compliance::register(worker, ctx);
+    let worker = portal::register(worker, ctx);
+    let worker = pricing::register(worker, ctx);
     worker
         .register(sync::KIND, 8, BACKOFF, Sync { ctx: ctx.clone() })
         .register(WISH, 4, BACKOFF, Wish { ctx: ctx.clone() })
         .register(ALIGN, 1, BACKOFF, Align { ctx: ctx.clone() })
 }
 
-/// Makes sure that the standing job exists.
+/// Makes sure that the standing jobs exist.
 ///
 /// # Errors
 /// [`DbError`].
@@ -58,7 +61,9 @@ pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), DbError> {
         .write(move |tx| {
             Box::pin(async move {
                 let job = NewJob { kind: ALIGN, key: ALIGN_KEY, payload: "", due_at: now };
-                jobs::enqueue(tx, &job, now).await.map(drop)
+                jobs::enqueue(tx, &job, now).await?;
+                portal::ensure(tx, now).await?;
+                pricing::ensure(tx, now).await
             })
         })
         .await

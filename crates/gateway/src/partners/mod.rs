@@ -9,8 +9,12 @@
 pub mod actions;
 mod alignment;
 pub mod api;
+mod command;
+pub mod compliance;
 mod jobs;
 pub mod part;
+pub mod portal;
+pub mod pricing;
 pub mod profile;
 mod record;
 pub mod standing;
@@ -26,6 +30,7 @@ use serde_json::{Value, json};
 use crate::Ctx;
 use crate::access::{self, Suspension};
 use crate::payments::Applied;
+use compliance::Finding;
 use part::Kind;
 use record::Record;
 use standing::News;
@@ -59,7 +64,12 @@ pub async fn apply_network_event(tx: &mut Tx, ctx: &Ctx, envelope: &Envelope) ->
                 access::suspend(tx, &partner.partner_id, suspension.as_ref()).await?;
                 Ok(Applied::Changed)
             }
-            Some(News::Account { .. } | News::Decided(_)) | None => Ok(Applied::Unchanged),
+            Some(News::Decided(_)) => {
+                let Some(finding) = Finding::decision(&payload, at) else { return Ok(Applied::Unchanged) };
+                let is_news = compliance::hear(tx, ctx, &partner.partner_id, None, &finding).await?;
+                Ok(if is_news { Applied::Changed } else { Applied::Unchanged })
+            }
+            Some(News::Account { .. }) | None => Ok(Applied::Unchanged),
         };
     };
     match (event, news) {
@@ -78,13 +88,10 @@ pub async fn apply_network_event(tx: &mut Tx, ctx: &Ctx, envelope: &Envelope) ->
         }
         (_, Some(news)) => {
             let before = record.standing.clone();
-            let decided = match &news {
-                News::Decided(decision) => Some(json!({"decision": decision})),
-                News::Account { .. } | News::Product { .. } => None,
-            };
+            let is_decision = matches!(news, News::Decided(_));
             record.standing.hear(news);
-            if let Some(decided) = decided {
-                record.tell(tx, ctx, "partner.compliance_decision", decided).await?;
+            if let Some(finding) = Finding::decision(&payload, at).filter(|_| is_decision) {
+                compliance::hear(tx, ctx, &record.partner_id, Some(&record), &finding).await?;
             }
             record.settle(tx, ctx, &before).await?;
             if sync::next(&record) != sync::Step::Nothing {

@@ -4,6 +4,7 @@ use kit::db::Tx;
 use kit::http::ApiError;
 use serde_json::{Map, Value, json};
 
+use super::compliance;
 use super::part::Kind;
 use super::profile::{Part, Profile};
 use super::standing::Standing;
@@ -79,6 +80,10 @@ impl Record {
         let suspension = self.standing.suspension();
         if suspension != before.suspension() || self.standing.account_id != before.account_id {
             access::suspend(tx, &self.partner_id, suspension.as_ref()).await?;
+        }
+        let is_klarnas = |standing: &Standing| standing.suspension().is_some_and(|one| one.by == "KLARNA");
+        if is_klarnas(&self.standing) && !is_klarnas(before) {
+            compliance::expect(tx, &self.partner_id, now).await?;
         }
         self.save(tx, now).await?;
         if let Some(event_type) = before.announcement(&self.standing) {

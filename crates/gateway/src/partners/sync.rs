@@ -2,8 +2,16 @@
 //!
 //! [`next`] compares and names one step; [`run`] takes steps until there is none. A step's call carries a key that is derived from
 //! what is sent, so that whoever repeats it, after a crash or side by side, hears the first answer; its outcome is one transaction.
+//!
+//! Changes go to the operation of what changed (SEC-7). One that fails holds up no other: the rest is changed first, then the account
+//! is sent once more as a whole (SEC-7a). Klarna's onboarding adds and never changes (fact sheet 02 §2.5), so that what it takes, or
+//! does not contradict, is equal, also where the answer to a change was lost; what it contradicts is changed when the job comes
+//! round. Each part's version at Klarna is written down by itself: whoever goes on begins where the last one stopped.
+//!
 //! The job that repeats [`run`] is written with every change and removed by the comparison that finds no step, under the Partner's
 //! lock, so that no change is left behind.
+
+use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
 use kit::clock::MINUTE_US;
@@ -16,6 +24,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::compliance::{self, Finding};
 use super::part::Kind;
 use super::record::Record;
 use super::standing::{Product, Refusal, Standing, State, Wish};
@@ -23,8 +32,8 @@ use super::store;
 use super::translate::{self, Scope, Translated};
 use crate::Ctx;
 use crate::access::{self, AccessError, NewPartner};
+use crate::klarna::origin::tag;
 use crate::klarna::{CallError, Operation};
-use crate::payments::call::tag;
 
 /// The kind of the jobs; their key is the Partner's id.
 pub(super) const KIND: &str = "partner_sync";
@@ -48,6 +57,8 @@ pub(super) enum Step {
     Onboard(Scope),
     /// Klarna has an older version of this part.
     Change(usize),
+    /// All that is left are changes that failed: the account is said as a whole.
+    SayAll,
 }
 
 /// How a run ended.
@@ -61,6 +72,11 @@ pub(super) enum Ended {
 
 /// See [`Step`]. A suspension never waits for anything else.
 pub(super) fn next(record: &Record) -> Step {
+    next_beside(record, &BTreeSet::new())
+}
+
+/// [`next`] where changes of some parts, named by their ids, were tried just now and failed.
+fn next_beside(record: &Record, failed: &BTreeSet<String>) -> Step {
     let standing = &record.standing;
     let is_manageable = standing.account_state.as_deref() == Some("OPERATIONAL");
     if standing.submitted_at.is_none() {
@@ -84,10 +100,13 @@ pub(super) fn next(record: &Record) -> Step {
     if parts.iter().any(|part| part.klarna_id.is_none()) {
         return Step::Onboard(Scope::New);
     }
-    match parts.iter().position(|part| part.is_ahead()) {
+    let mut ahead = parts.iter().enumerate().filter(|(_, part)| part.is_ahead()).peekable();
+    match ahead.peek() {
         None => Step::Nothing,
-        Some(index) if is_manageable => Step::Change(index),
-        Some(_) => Step::Wait("the account is not operational yet"),
+        Some(_) if !is_manageable => Step::Wait("the account is not operational yet"),
+        Some(_) => ahead
+            .find(|(_, part)| !failed.contains(&part.part_id))
+            .map_or(Step::SayAll, |(index, _)| Step::Change(index)),
     }
 }
 
@@ -104,14 +123,31 @@ pub(super) async fn enqueue(tx: &mut Tx, partner_id: &str, due_at: i64, now: i64
 /// # Errors
 /// As the database says. What Klarna refuses is no error: it is written down.
 pub(super) async fn run(ctx: &Ctx, partner_id: &str) -> Result<Ended, ApiError> {
+    // Changes that failed in this run: why the first of them did, and which.
+    let (mut why_failed, mut failed) = (None, BTreeSet::new());
     for _ in 0..STEPS_MAX {
-        let Some((record, step)) = decide(ctx, partner_id).await? else { return Ok(Ended::Equal) };
+        let Some((record, step)) = decide(ctx, partner_id, &failed).await? else { return Ok(Ended::Equal) };
         let taken = match step {
             Step::Nothing => return Ok(Ended::Equal),
             Step::Wait(why) => return Ok(Ended::Waiting(why.to_owned())),
             Step::Product(wish) => set_product(ctx, record, wish).await?,
             Step::Onboard(scope) => onboard(ctx, record, scope).await?,
-            Step::Change(index) => change(ctx, record, index).await?,
+            Step::Change(index) => {
+                let part_id = record.profile.parts[index].part_id.clone();
+                let changed = change(ctx, record, index).await?;
+                if let Err(why) = changed {
+                    why_failed.get_or_insert(why);
+                    failed.insert(part_id);
+                }
+                continue;
+            }
+            Step::SayAll => {
+                let said = say_all(ctx, record).await?;
+                let why = why_failed.unwrap_or_else(|| "a change failed".to_owned());
+                let is_equal = said.is_ok()
+                    && decide(ctx, partner_id, &failed).await?.is_none_or(|(_, step)| step == Step::Nothing);
+                return Ok(if is_equal { Ended::Equal } else { Ended::Waiting(said.err().unwrap_or(why)) });
+            }
         };
         if let Err(why) = taken {
             return Ok(Ended::Waiting(why));
@@ -121,11 +157,12 @@ pub(super) async fn run(ctx: &Ctx, partner_id: &str) -> Result<Ended, ApiError> 
 }
 
 /// Compares under the lock; removes the job if nothing is left.
-async fn decide(ctx: &Ctx, partner_id: &str) -> Result<Option<(Record, Step)>, ApiError> {
-    writing(ctx, partner_id, |tx, ctx, id| {
+async fn decide(ctx: &Ctx, partner_id: &str, failed: &BTreeSet<String>) -> Result<Option<(Record, Step)>, ApiError> {
+    let failed = failed.clone();
+    writing(ctx, partner_id, move |tx, ctx, id| {
         Box::pin(async move {
             let Some(record) = Record::lock(tx, &ctx, &id).await? else { return Ok(None) };
-            let step = next(&record);
+            let step = next_beside(&record, &failed);
             if step == Step::Nothing {
                 jobs::cancel(tx, KIND, &id).await?;
             }
@@ -178,6 +215,67 @@ async fn onboard(ctx: &Ctx, record: Record, scope: Scope) -> Result<Taken, ApiEr
         }
         Err(error) => refused(ctx, &record, &translated, error).await,
     }
+}
+
+/// Says the whole account to Klarna (SEC-7a). Equal is then what Klarna takes, or contradicts nothing of.
+async fn say_all(ctx: &Ctx, record: Record) -> Result<Taken, ApiError> {
+    // Klarna finds an account by its reference: under one that it has not heard of yet, this would make a second account.
+    let is_account_ahead = record.profile.account().is_some_and(|account| account.is_ahead());
+    if is_account_ahead && !goes_by_our_reference(ctx, &record).await {
+        return Ok(Err("the account's reference at Klarna is not ours yet".to_owned()));
+    }
+    let mut translated = translate::onboarding(&record.profile, Scope::Whole);
+    translated.body = hashed(ctx, translated.body).await?;
+    let text = translated.body.to_string();
+    // Not the key of an onboarding that said the same before: what matters is what Klarna has now.
+    let versions: Vec<String> =
+        record.profile.parts.iter().map(|part| format!("{}@{}", part.part_id, part.version)).collect();
+    let seed = format!("{}/{}", versions.join(","), ctx.clock.now());
+    let operation = Operation::new("onboard_whole", Method::POST, &["v2", "distribution", "onboard"]).json(text);
+    let contradicted: BTreeSet<usize> = match send(ctx, &record, operation, &seed).await {
+        Ok(_) => BTreeSet::new(),
+        Err(CallError::Refused(refusal))
+            if refusal.status == StatusCode::CONFLICT && !refusal.error.faults().is_empty() =>
+        {
+            let named: Option<BTreeSet<usize>> = refusal
+                .error
+                .faults()
+                .iter()
+                .map(|fault| translated.part_of(&record.profile, fault.parameter()))
+                .collect();
+            match named {
+                Some(named) => named,
+                // A contradiction that we cannot place may be about anything.
+                None => return Ok(Err(format!("the network answered {}", refusal.status))),
+            }
+        }
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    tracing::info!(partner.id = %record.partner_id, contradicted = contradicted.len(), "said the whole account to Klarna");
+    writing(ctx, &record.partner_id.clone(), move |tx, ctx, id| {
+        Box::pin(async move {
+            Record::lock(tx, &ctx, &id).await?;
+            for (index, part) in record.profile.parts.iter().enumerate().filter(|(_, part)| part.is_ahead()) {
+                if let Some(klarna_id) = part.klarna_id.as_ref().filter(|_| !contradicted.contains(&index)) {
+                    store::synced(tx, &id, &part.part_id, klarna_id, part.version).await?;
+                }
+            }
+            // What was taken away here is not said there, and so is not contradicted: reading back finds it.
+            store::align_at(tx, &id, ctx.clock.now() + FIRST_LOOK_US).await?;
+            Ok(())
+        })
+    })
+    .await
+    .map(Ok)
+}
+
+/// Whether Klarna has the account under the reference that it has here.
+async fn goes_by_our_reference(ctx: &Ctx, record: &Record) -> bool {
+    let account = record.standing.account_id.as_deref().unwrap_or_default();
+    let mut operation = Operation::on_account("read_account", Method::GET, account, &[]);
+    operation.originator = Some(tag(record.profile.name(), &record.partner_id));
+    let shown: Result<Value, CallError> = ctx.klarna.send(&operation).await.and_then(|answer| answer.json());
+    shown.is_ok_and(|shown| shown["partner_account_reference"] == record.profile.reference())
 }
 
 /// Writes down the ids of everything that Klarna knows now, and lets the Partner pay.
@@ -235,6 +333,9 @@ async fn onboarded(tx: &mut Tx, ctx: &Ctx, sent: &Record, scope: Scope, answer: 
         AccessError::Store(error) => ApiError::from(error),
         other => ApiError::internal(other),
     })?;
+    if before.account_id.is_none() {
+        compliance::note(tx, ctx, &sent.partner_id, &Finding::approved(now)).await?;
+    }
     record.settle(tx, ctx, &before).await?;
     Ok(store::align_at(tx, &sent.partner_id, now + FIRST_LOOK_US).await?)
 }
@@ -286,6 +387,12 @@ async fn change(ctx: &Ctx, record: Record, index: usize) -> Result<Taken, ApiErr
             .await
             .map(Ok)
         }
+        // Not the change is refused: there is no such operation, here or today.
+        Err(CallError::Refused(refusal))
+            if refusal.status == StatusCode::METHOD_NOT_ALLOWED || refusal.code() == "NOT_FOUND" =>
+        {
+            Ok(Err(format!("the network answered {} {}", refusal.status.as_u16(), refusal.code())))
+        }
         Err(error) => refused(ctx, &record, &translated, error).await,
     }
 }
@@ -319,6 +426,9 @@ async fn refused(ctx: &Ctx, record: &Record, translated: &Translated, error: Cal
                 return Ok(());
             }
             let before = record.standing.clone();
+            if before.account_id.is_none() && written.status == StatusCode::FORBIDDEN.as_u16() {
+                compliance::note(tx, &ctx, &id, &Finding::rejected(&written.message, written.at)).await?;
+            }
             record.standing.refusal = Some(written);
             record.settle(tx, &ctx, &before).await
         })

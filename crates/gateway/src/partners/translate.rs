@@ -151,6 +151,22 @@ impl Translated {
         join(ours, &our_name(*kind, within))
     }
 
+    /// Which part of a profile Klarna means, by its index among all parts; `None` where that cannot be told.
+    pub fn part_of(&self, profile: &Profile, theirs: &str) -> Option<usize> {
+        let longest =
+            self.places.iter().filter(|(place, ..)| rest(theirs, place).is_some()).max_by_key(|place| place.0.len());
+        let (_, ours, kind) = longest?;
+        // The account's own place is everything that has no other: only its own fields are meant by it.
+        let (bare, _) = numberless(theirs);
+        if *kind == Kind::Account && !kind.fields().iter().any(|field| field.theirs.starts_with(bare.as_str())) {
+            return None;
+        }
+        let number =
+            if *kind == Kind::Account { 0 } else { ours.rsplit_once('[')?.1.trim_end_matches(']').parse().ok()? };
+        let (_, part) = profile.of(*kind).nth(number)?;
+        profile.parts.iter().position(|other| other.part_id == part.part_id)
+    }
+
     /// The fault in our names.
     pub fn our_fault(&self, fault: &ValidationError) -> FieldFault {
         FieldFault::new(self.our_path(fault.parameter()), self.our_words(fault.reason()))

@@ -90,6 +90,7 @@ pub(super) async fn create(
             country: asked.country,
             network_data: asked.network_data,
             automatic_capture_id,
+            origin: caller.origin.clone(),
             ..Detail::default()
         },
         created_at: now,
@@ -327,6 +328,9 @@ where
                             Next::Call(mut intent) => {
                                 require_network(&ctx)?;
                                 intent.answer_to = Some(answer_to(once));
+                                if intent.origin.is_empty() {
+                                    intent.origin = change.payment.detail.origin.clone();
+                                }
                                 change.write(tx, &ctx, now).await?;
                                 intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
                                 Ok(Begun::Call(intent, Box::new(change.payment)))

@@ -541,7 +541,8 @@ fn agreed(
 }
 
 /// Names members that mean nothing here: most are misspelt, and what was meant would silently not happen. Ours.
-fn refuse_unknown(body: &Value, known: &[&[&str]], faults: &mut Vec<FieldFault>) {
+/// Names every member that is none of `known`.
+pub(crate) fn refuse_unknown(body: &Value, known: &[&[&str]], faults: &mut Vec<FieldFault>) {
     let members = body.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     for (name, _) in members.filter(|(name, _)| !known.iter().any(|names| names.contains(&name.as_str()))) {
         let shown: String = name.chars().take(100).collect();

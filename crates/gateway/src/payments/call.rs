@@ -19,8 +19,9 @@ use super::body::CaptureMode;
 use super::payment::Event;
 use super::record::Payment;
 use crate::Ctx;
-use crate::access::PartnerCaller;
-use crate::klarna::{self, Answer, CallError, Refusal, Trouble};
+use crate::access::{PartnerCaller, PartnerRow};
+use crate::klarna::origin::tag;
+use crate::klarna::{self, Answer, CallError, Origin, Refusal, Trouble};
 use crate::sealed::CALL_TOKEN;
 
 /// The kind of the jobs that repeat calls.
@@ -48,6 +49,9 @@ pub struct Intent {
     pub request_id: Option<String>,
     /// Who waits for the answer.
     pub answer_to: Option<AnswerTo>,
+    /// The platform or plugin that the Partner called with. Absent in rows of earlier releases.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 /// The idempotency key that a Partner sent with the request behind the call.
@@ -173,6 +177,7 @@ impl Intent {
             token: None,
             request_id: None,
             answer_to: None,
+            origin: caller.origin.clone(),
         }
     }
 
@@ -184,6 +189,15 @@ impl Intent {
     /// `Klarna-Idempotency-Key`: the same after a crash, and for whoever makes the call.
     pub fn idempotency_key(&self) -> Uuid {
         Uuid::new_v5(&KEY_NAMESPACE, format!("{}/{}", self.payment_id, self.step.name()).as_bytes())
+    }
+
+    /// The same Partner, looking.
+    fn looker(&self) -> Looker {
+        Looker {
+            account: self.account.clone(),
+            partner: tag(&self.partner_name, &self.partner_id),
+            origin: self.origin.clone(),
+        }
     }
 
     /// Seals the session token that goes with the call.
@@ -215,6 +229,7 @@ impl Intent {
         operation.path.extend(self.path.iter().cloned());
         operation.body = self.body.clone().map(Into::into);
         operation.originator = Some(tag(&self.partner_name, &self.partner_id));
+        operation.origin = self.origin.clone();
         operation.correlation_id = Some(self.payment_id.clone());
         operation.repeated = repeated;
         if let Some(token) = &self.token {
@@ -253,7 +268,7 @@ impl Intent {
     /// A refused final call may mean that the request ended meanwhile: one look tells, and saves a guess.
     async fn why_refused(&self, ctx: &Ctx, refusal: Box<Refusal>) -> Verdict {
         let Some(id) = &self.request_id else { return Verdict::Refused(refusal) };
-        match read_request(ctx, &self.account, id).await {
+        match read_request(ctx, &self.looker(), id).await {
             Ok(request) => match ended(&request) {
                 Some(event) => Verdict::RequestEnded(event),
                 None => Verdict::Refused(refusal),
@@ -335,41 +350,50 @@ pub fn ended(request: &PaymentRequest) -> Option<Event> {
     }
 }
 
+/// In whose name something is looked up.
+#[derive(Clone, Debug)]
+pub struct Looker {
+    account: String,
+    partner: header::Integration,
+    origin: Origin,
+}
+
+impl Looker {
+    /// For a Partner's payment.
+    pub fn new(partner: &PartnerRow, payment: &Payment) -> Self {
+        Self {
+            account: partner.klarna_account_id.clone(),
+            partner: tag(&partner.name, &partner.partner_id),
+            origin: payment.detail.origin.clone(),
+        }
+    }
+
+    fn operation(&self, name: &'static str, path: &[&str]) -> klarna::Operation {
+        let mut operation = klarna::Operation::on_account(name, Method::GET, &self.account, path);
+        operation.originator = Some(self.partner.clone());
+        operation.origin = self.origin.clone();
+        operation
+    }
+}
+
 /// Reads a Payment Request.
 ///
 /// # Errors
 /// [`CallError`].
-pub async fn read_request(ctx: &Ctx, account: &str, request_id: &str) -> Result<PaymentRequest, CallError> {
-    let path = ["payment", "requests", request_id];
-    ctx.klarna.send(&klarna::Operation::on_account("read_request", Method::GET, account, &path)).await?.json()
+pub async fn read_request(ctx: &Ctx, looker: &Looker, request_id: &str) -> Result<PaymentRequest, CallError> {
+    ctx.klarna.send(&looker.operation("read_request", &["payment", "requests", request_id])).await?.json()
 }
 
 /// Reads a Payment Transaction.
 ///
 /// # Errors
 /// [`CallError`].
-pub async fn read_transaction(ctx: &Ctx, account: &str, transaction_id: &str) -> Result<PaymentTransaction, CallError> {
-    let path = ["payment", "transactions", transaction_id];
-    ctx.klarna.send(&klarna::Operation::on_account("read_transaction", Method::GET, account, &path)).await?.json()
-}
-
-/// The Partner as an originator: its name in the form that fact sheet 01 §4.1 asks for, its id as the long-lived reference.
-pub fn tag(name: &str, partner_id: &str) -> header::Integration {
-    let mut folded = String::with_capacity(name.len());
-    for character in name.chars() {
-        if character.is_ascii_alphanumeric() {
-            folded.push(character.to_ascii_uppercase());
-        } else if !folded.is_empty() && !folded.ends_with('_') {
-            folded.push('_');
-        }
-    }
-    folded.truncate(50);
-    let name = folded.trim_end_matches('_');
-    header::Integration {
-        name: Some(if name.is_empty() { "PARTNER".to_owned() } else { name.to_owned() }),
-        session_reference: Some(partner_id.to_owned()),
-        ..header::Integration::default()
-    }
+pub async fn read_transaction(
+    ctx: &Ctx,
+    looker: &Looker,
+    transaction_id: &str,
+) -> Result<PaymentTransaction, CallError> {
+    ctx.klarna.send(&looker.operation("read_transaction", &["payment", "transactions", transaction_id])).await?.json()
 }
 
 /// Body of the authorize calls: the first one with the purchase and, where the customer can be sent somewhere, the step-up; the
@@ -433,23 +457,13 @@ pub fn finalize(
     let mut intent = Intent::new(partner, &payment.payment_id, Step::Finalize, &["payment", "authorize"], Some(&body))
         .with_token(ctx, Some(token));
     intent.request_id = Some(request_id.to_string());
+    intent.origin = payment.detail.origin.clone();
     intent
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_partners_name_becomes_a_tag_of_the_documented_form() {
-        for (name, expected) in [("Ada's Mugs & Co.", "ADA_S_MUGS_CO"), ("  ", "PARTNER"), ("Größe 44", "GR_E_44")] {
-            let tag = tag(name, "par_1");
-            assert_eq!(tag.name.as_deref(), Some(expected));
-            let metadata =
-                protocol::IntegrationMetadata { integrator: Some(tag), ..protocol::IntegrationMetadata::default() };
-            assert!(metadata.warnings().is_empty());
-        }
-    }
 
     #[test]
     fn each_step_of_a_payment_has_a_key_of_its_own_that_never_changes() {
@@ -460,6 +474,7 @@ mod tests {
             payment_account_id: None,
             suspended: false,
             suspension: None,
+            origin: Origin::default(),
         };
         let intent = |step| Intent::new(&caller, "pay_1", step, &[], None).idempotency_key();
         assert_eq!(intent(Step::Authorize), intent(Step::Authorize));

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::body::{CaptureMode, NetworkData};
 use super::payment::{Books, Operation, OperationKind, PaymentState, Told};
+use crate::klarna::Origin;
 
 /// A payment as stored, but for its purchase data.
 #[derive(Clone, Debug)]
@@ -68,6 +69,9 @@ pub struct Detail {
     /// The capture that comes with the authorization.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub automatic_capture_id: Option<String>,
+    /// The platform or plugin that the Partner made the payment with.
+    #[serde(skip_serializing_if = "Origin::is_empty")]
+    pub origin: Origin,
     pub told: Told,
 }
 

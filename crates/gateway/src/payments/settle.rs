@@ -610,6 +610,8 @@ pub(super) fn caller(partner: &PartnerRow) -> PartnerCaller {
         payment_account_id: partner.payment_account_id.clone(),
         suspended: partner.state != access::PartnerState::Active.as_str(),
         suspension: None,
+        // Its own calls carry what the payment was made with.
+        origin: crate::klarna::Origin::default(),
     }
 }
 
@@ -630,15 +632,15 @@ pub(super) async fn refresh(ctx: &Ctx, partner_id: &str, payment_id: &str) -> Re
         let (Some(partner), Some(payment)) = read.await? else { return Ok(()) };
         (partner, payment)
     };
-    let account = partner.klarna_account_id.clone();
+    let looker = call::Looker::new(&partner, &payment);
     if let Some(id) = &payment.klarna_transaction_id {
-        match call::read_transaction(ctx, &account, id).await {
+        match call::read_transaction(ctx, &looker, id).await {
             Ok(transaction) => write_look(ctx, partner, &payment, Look::Transaction(Box::new(transaction))).await?,
             Err(error) => could_not_look(&payment, &error),
         }
     } else if let Some(id) = &payment.klarna_request_id {
         if payment.books.state == PaymentState::RequiresCustomerAction {
-            match call::read_request(ctx, &account, id).await {
+            match call::read_request(ctx, &looker, id).await {
                 Ok(request) => write_look(ctx, partner.clone(), &payment, Look::Request(Box::new(request))).await?,
                 // A request is forgotten some time after its end (fact sheet 03 §3.5).
                 Err(CallError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => {

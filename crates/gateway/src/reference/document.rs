@@ -25,6 +25,7 @@ pub fn document(server: &str) -> Value {
         {"name": "Payments", "description": "A payment from its first request to its last refund."},
         {"name": "Events", "description": "Everything that happened, in order."},
         {"name": "Webhook endpoints", "description": "Where events are pushed to, and what came of it."},
+        {"name": "Account", "description": "Your own account at Klarna: what it costs, what it offers, what Klarna decided about it."},
         {"name": "Partners", "description": "For operators: Partners from draft to end, at Klarna and here alike."},
         {"name": "Klarna", "description": "What the Klarna Network and its customers call. Not for Partners."},
     ]);
@@ -179,6 +180,7 @@ fn event_data() -> Value {
         "properties": {
             "payment": {"$ref": "#/components/schemas/PaymentView", "description": "The payment as it was right after."},
             "partner": {"type": "object", "description": "You, as you stood right after: `state`, `suspension`, `next_step`, `refusal`."},
+            "decision": {"$ref": "#/components/schemas/DecisionView", "description": "Of `partner.compliance_decision`: what Klarna found."},
         },
     })
 }

@@ -42,6 +42,19 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         code: None,
     },
     Chapter {
+        anchor: "origin",
+        heading: "Naming your platform or plugin",
+        paragraphs: &[
+            "If your calls are made by a shop platform or a plugin, name it in the header `Klarna-Integration-Metadata`, the same that Klarna \
+             has: `integrator` is what calls us, up to eight `originators` stand behind it. Klarna then sees you, and behind you what you \
+             named. Each has a `name` of A to Z, 0 to 9 and `_` (the trade name in capitals), and may have `session_reference`, \
+             `module_name` and `module_version` in printable ASCII. A payment keeps what it was made with for the calls that follow.",
+        ],
+        code: Some(
+            r#"Klarna-Integration-Metadata: {"integrator":{"name":"LANTERN_CART","module_name":"klarna-plugin","module_version":"3.1"}}"#,
+        ),
+    },
+    Chapter {
         anchor: "paging",
         heading: "Reading lists",
         paragraphs: &[

@@ -71,6 +71,7 @@ async fn start_ends(
         local_webhooks: true,
         no_testing: false,
         request_log: 10_000,
+        markets: None,
     };
     let network = roles::network::start(&network, stop).await?;
     let credentials: Credentials = read_json(&credentials_file)?;

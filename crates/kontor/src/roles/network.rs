@@ -1,6 +1,6 @@
 //! `kontor network`: the network's end as a process.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use kit::shutdown::Shutdown;
 use network::config::{Config, RateLimits};
 use network::console::CallLog;
@@ -21,6 +21,11 @@ impl From<cli::RateLimits> for RateLimits {
 
 /// Opens, migrates, seeds and serves; returns once requests are answered, with the seeded accounts if there are any.
 pub async fn start(args: &NetworkArgs, stop: &Shutdown) -> Result<Running> {
+    if let Some(file) = &args.markets {
+        let said = || format!("--markets {}", file.display());
+        let text = std::fs::read_to_string(file).with_context(said)?;
+        network::programs::catalogue::added::add(&text).with_context(said)?;
+    }
     let mut options = Options::new(args.storage.database(Side::Network), args.listen, args.storage.secrets()?);
     options.serve = args.reach.serve_config(args.listen, &args.storage.data_dir)?;
     options.config = Config {

@@ -5,5 +5,9 @@
 mod command_line;
 mod crash;
 mod demo;
+mod markets;
 mod onboard_and_pay;
 mod partners;
+mod partners_portal;
+mod partners_terms;
+mod partners_whole;

@@ -14,7 +14,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Process(Child);
 
@@ -25,15 +25,15 @@ impl Drop for Process {
     }
 }
 
-struct Ends {
-    http: reqwest::Client,
-    network: String,
-    gateway: String,
+pub struct Ends {
+    pub http: reqwest::Client,
+    pub network: String,
+    pub gateway: String,
     gateway_args: Vec<String>,
     gateway_process: Option<Process>,
-    credentials: Credentials,
-    operator: String,
-    folder: tempfile::TempDir,
+    pub credentials: Credentials,
+    pub operator: String,
+    pub folder: tempfile::TempDir,
     _network_process: Process,
 }
 
@@ -62,23 +62,25 @@ fn args(name: &str, address: SocketAddr, folder: &Path, more: &[&str]) -> Vec<St
 }
 
 impl Ends {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    async fn start_with(more: &[&str]) -> Self {
+    pub async fn start_with(more: &[&str]) -> Self {
+        Self::start_on(&[], more).await
+    }
+
+    /// With more flags for the network's end, and for the gateway.
+    pub async fn start_on(network_more: &[&str], more: &[&str]) -> Self {
         kit::tls::install_crypto_provider();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (network, gateway) = (free_address(), free_address());
         let file = folder.path().join("credentials.json");
         let file_text = file.display().to_string();
-        let network_args = args(
-            "network",
-            network,
-            folder.path(),
-            &["--rate-limits", "off", "--local-webhooks", "--credentials-file", &file_text],
-        );
+        let mut network_flags = vec!["--rate-limits", "off", "--local-webhooks", "--credentials-file", &file_text];
+        network_flags.extend(network_more);
+        let network_args = args("network", network, folder.path(), &network_flags);
         let network_process = start(&network_args);
         let (network, gateway_url) = (format!("http://{network}"), format!("http://{gateway}"));
         ready(&http, &network).await;
@@ -124,30 +126,30 @@ impl Ends {
         ends
     }
 
-    async fn restart_gateway(&mut self) {
+    pub async fn restart_gateway(&mut self) {
         self.gateway_process = None;
         self.gateway_process = Some(start(&self.gateway_args));
         ready(&self.http, &self.gateway).await;
     }
 
-    async fn call(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub async fn call(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
         let request = self.http.request(method, format!("{}{path}", self.gateway)).bearer_auth(key);
         let request = request.header("idempotency-key", Random::system().alphanumeric(20));
         told(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
-    async fn operate(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub async fn operate(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
         self.call(&self.operator, method, path, body).await
     }
 
-    async fn klarna(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub async fn klarna(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
         let request = self.http.request(method, format!("{}{path}", self.network));
         let request = request.basic_auth("", Some(&self.credentials.acquiring_partner.api_key));
         told(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
     /// A Partner that can be submitted.
-    fn body(&self, reference: &str, country: &str, number: &str) -> Value {
+    pub fn body(&self, reference: &str, country: &str, number: &str) -> Value {
         let seeded = &self.credentials.acquiring_partner;
         json!({"reference": reference, "name": format!("Nordlicht {reference}"),
             "contact": {"given_name": "Ada", "family_name": "Vester", "email": "ada@nordlicht.example", "phone": "+4930111222"},
@@ -171,7 +173,7 @@ impl Ends {
     }
 
     /// Makes and submits; returns the Partner's path.
-    async fn onboard(&self, body: &Value) -> String {
+    pub async fn onboard(&self, body: &Value) -> String {
         let (status, made) = self.operate(Method::POST, "/v1/partners", Some(body)).await;
         assert_eq!(status, 201, "{made}");
         let path = format!("/v1/partners/{}", made["id"].as_str().unwrap());
@@ -180,18 +182,18 @@ impl Ends {
         path
     }
 
-    async fn key(&self, path: &str) -> String {
+    pub async fn key(&self, path: &str) -> String {
         let (status, key) = self.operate(Method::POST, &format!("{path}/api-keys"), None).await;
         assert_eq!(status, 201, "{key}");
         key["api_key"].as_str().unwrap().to_owned()
     }
 
-    async fn pay(&self, key: &str) -> (u16, Value) {
+    pub async fn pay(&self, key: &str) -> (u16, Value) {
         let body = json!({"amount": 4_990, "currency": "EUR", "reference": "order-1", "return_url": "https://shop.example/thanks"});
         self.call(key, Method::POST, "/v1/payments", Some(&body)).await
     }
 
-    async fn until(&self, path: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, path: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let since = Instant::now();
         loop {
             let (_, read) = self.operate(Method::GET, path, None).await;
@@ -203,14 +205,14 @@ impl Ends {
         }
     }
 
-    async fn events(&self, key: &str) -> Vec<String> {
+    pub async fn events(&self, key: &str) -> Vec<String> {
         let (_, listed) = self.call(key, Method::GET, "/v1/events?order=asc&type=partner.*&size=100", None).await;
         let events = listed["events"].as_array().unwrap_or_else(|| panic!("{listed}"));
         events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
     }
 }
 
-async fn told(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub async fn told(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
@@ -224,7 +226,7 @@ async fn ready(http: &reqwest::Client, url: &str) {
     }
 }
 
-fn is_operational(partner: &Value) -> bool {
+pub fn is_operational(partner: &Value) -> bool {
     partner["state"] == "OPERATIONAL" && partner["unconfirmed_changes"] == 0
 }
 

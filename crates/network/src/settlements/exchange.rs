@@ -3,6 +3,7 @@
 use protocol::Currency;
 
 use super::pricing::half_up;
+use crate::programs::catalogue::CurrencyRow;
 
 /// A rate, in hundred-millionths: minor units of the settlement currency for one of the event's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl std::fmt::Display for Rate {
     }
 }
 
-/// The currencies that Klarna settles in (fact sheet 05 §1.2), and what one unit is worth in hundred-thousandths of a euro.
+/// The currencies that Klarna settles in (fact sheet 05 §1.2), and what a hundred minor units are worth in hundred-thousandths of a euro.
 /// Ours: where rates come from is not known; these never change, so that a test repeats. All have two digits behind the point.
 const WORTH: [(&str, i64); 15] = [
     ("AUD", 56_000),
@@ -51,8 +52,10 @@ const WORTH: [(&str, i64); 15] = [
     ("USD", 86_000),
 ];
 
+/// Of a currency that was added as data, by what a euro is worth in it.
 fn worth(currency: &Currency) -> Option<i64> {
-    WORTH.iter().find(|(code, _)| *code == currency.code()).map(|(_, worth)| *worth)
+    let listed = WORTH.iter().find(|(code, _)| *code == currency.code()).map(|(_, worth)| *worth);
+    listed.or_else(|| CurrencyRow::of(*currency).map(CurrencyRow::worth).filter(|worth| *worth > 0))
 }
 
 /// The rate between two different currencies; `None` for the same one, and where there is none.

@@ -1,9 +1,10 @@
 //! The catalogue: payment programs, what each customer market is offered, the plans that bundle programs, and what they cost.
 //!
 //! Ours throughout: names, rates and dates are invented, in the forms that fact sheets 02 §3.7 and 05 §4 give. All of it is data, in
-//! [`data`]: a market, a program or a price is added there and nowhere else. Ids follow from the keys, so they are the same in every
-//! installation and for ever.
+//! [`data`]: a market, a program or a price is added there and nowhere else; markets and currencies also by a file when the process
+//! starts, see [`added`]. Ids follow from the keys, so they are the same in every installation and for ever.
 
+pub mod added;
 pub mod categories;
 mod data;
 
@@ -134,6 +135,9 @@ pub enum PricingRegion {
 impl PricingRegion {
     /// The region of any country.
     pub fn of(country: &str) -> Self {
+        if let Some(region) = added::region_of(country) {
+            return region;
+        }
         let listed = data::REGIONS
             .iter()
             .find(|(_, countries)| countries.split(' ').any(|listed| listed.eq_ignore_ascii_case(country)));
@@ -207,7 +211,7 @@ impl CustomerMarket {
 
 /// All customer markets, by country code.
 pub fn customer_markets() -> &'static [CustomerMarket] {
-    data::MARKETS
+    added::customer_markets()
 }
 
 /// What the catalogue knows of a currency.
@@ -225,7 +229,13 @@ pub struct CurrencyRow {
 impl CurrencyRow {
     /// `None` for currencies that are not settled in.
     pub fn of(currency: Currency) -> Option<&'static Self> {
-        data::CURRENCIES.iter().find(|row| row.code == currency.code())
+        data::CURRENCIES.iter().chain(added::currencies()).find(|row| row.code == currency.code())
+    }
+
+    /// What a hundred minor units are worth, in hundred-thousandths of a euro, by what a euro is worth.
+    pub fn worth(&self) -> i64 {
+        let digits = self.code.parse::<Currency>().map_or(2, |currency| u32::from(currency.exponent()));
+        100 * 100_000 / (self.per_euro * 10_i64.pow(digits))
     }
 }
 
