@@ -198,7 +198,7 @@ impl Inner {
                 self.users.retain(|user| *user != wanted);
                 (204, Value::Null)
             }
-            other => panic!("no operation of this network: {other:?}"),
+            _ => (404, json!({"error_code": "NOT_FOUND"})),
         }
     }
 

@@ -234,6 +234,8 @@ async fn webhook(scene: &Scene, event_type: &str, payload: Value) {
 async fn a_decision_is_noted_once_whether_a_webhook_or_the_list_told_of_it() {
     for scene in scenes().await {
         let decision = |id: &str| json!({"decision_id": id, "decision_type": "NON_COMPLIANT", "created_at": "2026-03-02T10:04:00Z"});
+        // Lists go by when something was heard.
+        scene.stage.clock.advance(SECOND_US);
         for _ in 0..2 {
             webhook(&scene, "partner.compliance.decision.created", decision("d-1")).await;
         }

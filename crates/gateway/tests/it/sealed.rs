@@ -90,7 +90,8 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
 
         let (columns, ctx) = rotate(&stage).await;
         let all: BTreeSet<String> = SEALED.iter().map(|column| column.name()).collect();
-        let elsewhere = BTreeSet::from(["jobs.payload".to_owned()]);
+        let elsewhere = ["jobs.payload", "portal_links.secret", "portal_signers.private_key", "portal_users.email"];
+        let elsewhere = BTreeSet::from(elsewhere.map(str::to_owned));
         assert_eq!(columns, &all - &elsewhere);
         let router = gateway::router(&ctx);
         let replayed = router.clone().oneshot(endpoint(&partner.key)).await.unwrap();
@@ -134,5 +135,28 @@ async fn a_call_that_is_under_way_is_repeated_with_its_token_after_the_key_moved
         );
         shutdown.trigger();
         working.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_leads_into_the_portal_moves_to_the_new_key() {
+    for scene in crate::management::scenes().await {
+        let link = json!({"email": "ada@nordlicht.example", "roles": ["merchant:admin"]});
+        assert_eq!(scene.operate("POST", "/portal-links", Some(link.clone())).await.0, 201);
+        assert_eq!(scene.operate("POST", "/portal-users", Some(link.clone())).await.0, 201);
+        let (columns, ctx) = rotate(&scene.stage).await;
+        for column in ["portal_links.secret", "portal_signers.private_key", "portal_users.email"] {
+            assert!(columns.contains(column), "{columns:?}");
+        }
+        let call = |method: &str, tail: &str, body: String| {
+            let request = Request::builder().method(method).uri(format!("{}{tail}", scene.path));
+            let request = request.header("authorization", format!("Bearer {}", scene.operator.key));
+            let request = request.header("content-type", "application/json").header("idempotency-key", "after");
+            gateway::router(&ctx).oneshot(request.body(Body::from(body)).unwrap())
+        };
+        let users = body_of(call("GET", "/portal-users", String::new()).await.unwrap()).await;
+        assert_eq!(users["portal_users"][0]["email"], "ada@nordlicht.example");
+        assert_eq!(call("POST", "/portal-links", link.to_string()).await.unwrap().status(), 201);
+        assert_eq!(scene.klarna.calls("POST", "client-certificate").len(), 1, "the same key vouches");
     }
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use jsonwebtoken::EncodingKey;
-use kit::clock::{HOUR_US, MINUTE_US};
+use kit::clock::{HOUR_US, MINUTE_US, SECOND_US};
 use kit::db::{DbError, Tx, UnitFuture};
 use kit::http::ApiError;
 use protocol::Timestamp;
@@ -163,6 +163,10 @@ pub async fn renew(ctx: &Ctx) -> Result<(), ApiError> {
         (Some(from), Some(to)) => now >= to - (to - from) / LAST_SHARE,
         _ => true,
     };
+    // An alert on this tells of a key that is not replaced in time.
+    if let Some(end) = known.iter().filter(|row| row.state == CURRENT).filter_map(|row| row.valid_to).max() {
+        metrics::gauge!("portal_signer_ends_in_seconds").set(seconds(end - now));
+    }
     let has_fresh = known.iter().any(|row| row.state == CURRENT && !ends_soon(row));
     if !known.is_empty() && !has_fresh {
         make(ctx).await?;
@@ -171,6 +175,11 @@ pub async fn renew(ctx: &Ctx) -> Result<(), ApiError> {
         revoke(ctx, row).await?;
     }
     Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of years are far below what a float holds")]
+fn seconds(micros: i64) -> f64 {
+    (micros / SECOND_US) as f64
 }
 
 /// Has a key certified: the one that waits for it, or a new one.
