@@ -4,7 +4,8 @@
 //! the Acquiring Partner's own reference, and a [`standing`]. [`part`] holds the tables of fields from which everything else follows;
 //! [`translate`] turns our names into Klarna's and back. What should be at Klarna is what stands here: every change writes its part
 //! and a job; `sync` compares and makes the calls, again and again until nothing differs. So a crash, a repetition and a lost answer
-//! are all the same case. `alignment` reads back what Klarna has.
+//! are all the same case. `alignment` reads back what Klarna has. Beside that: [`pricing`], [`portal`], and what Klarna decides
+//! ([`compliance`]); `command` is the one way in for what operators change about a Partner.
 
 pub mod actions;
 mod alignment;

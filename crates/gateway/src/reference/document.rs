@@ -181,6 +181,7 @@ fn event_data() -> Value {
             "payment": {"$ref": "#/components/schemas/PaymentView", "description": "The payment as it was right after."},
             "partner": {"type": "object", "description": "You, as you stood right after: `state`, `suspension`, `next_step`, `refusal`."},
             "decision": {"$ref": "#/components/schemas/DecisionView", "description": "Of `partner.compliance_decision`: what Klarna found."},
+            "enablement": {"$ref": "#/components/schemas/EnablementView", "description": "Of `partner.enablement_changed`: as it was right after."},
         },
     })
 }

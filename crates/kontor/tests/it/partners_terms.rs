@@ -69,6 +69,15 @@ async fn pricing_is_read_kept_and_shown_for_operators_and_for_the_partner() {
         ends.call(&key, Method::GET, "/v1/pricing?customer_country=Sweden&merchant_category_code=x", None).await;
     assert_eq!((status, wrong["validation_errors"].as_array().unwrap().len()), (400, 2), "{wrong}");
 
+    let (status, foreign) = ends.call(&key, Method::GET, "/v1/pricing?merchant_category_code=5942", None).await;
+    assert_eq!(
+        (status, &foreign["validation_errors"][0]["parameter"]),
+        (400, &json!("merchant_category_code")),
+        "{foreign}"
+    );
+    let (status, other) = ends.operate(Method::GET, &format!("{path}/pricing?merchant_category_code=5942"), None).await;
+    assert_eq!((status, &other["rates"][0]["merchant_category_code"]), (200, &json!("5942")));
+
     // What is kept is shown while Klarna cannot be reached, and after a restart.
     let down = json!({"effect": "status", "status": 503, "match": {"operation": "*Pay*"}});
     let (status, told) = ends.klarna(Method::POST, "/testing/faults", Some(&down)).await;

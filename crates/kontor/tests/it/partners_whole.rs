@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::partners::{Ends, is_operational};
+use crate::partners::{Ends, PATIENCE, is_operational};
 
 async fn fault(ends: &Ends, rule: Value) -> String {
     let (status, made) = ends.klarna(Method::POST, "/testing/faults", Some(&rule)).await;
@@ -16,6 +16,19 @@ async fn statuses(ends: &Ends, operation: &str) -> Vec<i64> {
     let path = format!("/testing/requests?operation={operation}&size=100");
     let (_, listed) = ends.klarna(Method::GET, &path, None).await;
     listed["requests"].as_array().unwrap().iter().map(|call| call["status"].as_i64().unwrap_or_default()).collect()
+}
+
+/// Waits until an operation was called as it should.
+async fn called(ends: &Ends, operation: &str, is: impl Fn(&[i64]) -> bool) {
+    let since = std::time::Instant::now();
+    loop {
+        let found = statuses(ends, operation).await;
+        if is(&found) {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "waited in vain for {operation}: {found:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }
 
 fn is_settled(partner: &Value) -> bool {
@@ -78,6 +91,9 @@ async fn what_the_whole_contradicts_is_changed_later_and_the_rest_is_not_held_up
     assert_eq!(shown["partner_account_name"], "Nordlicht Two");
     assert_eq!(shown["partner_business_entities"][0]["legal_registered_entity_name"], "Nordlicht Two");
     assert_eq!((&shown["brands"][0]["display_name"], &partner["refusal"]), (&json!("Nordlicht"), &Value::Null));
+    // The whole is said, and contradicted: the brand's change is not taken for made.
+    called(&ends, "onboard", |statuses| statuses.contains(&409)).await;
+    assert_eq!(ends.operate(Method::GET, &path, None).await.1["unconfirmed_changes"], 1);
     // Killed in the middle: what was confirmed is not sent again.
     let entities = statuses(&ends, "updatePartnerBusinessEntity").await.len();
     ends.restart_gateway().await;
@@ -87,7 +103,6 @@ async fn what_the_whole_contradicts_is_changed_later_and_the_rest_is_not_held_up
     assert_eq!(shown["brands"][0]["display_name"], "Other");
     assert_eq!(shown["brands"].as_array().unwrap().len(), 1);
     assert_eq!(statuses(&ends, "updatePartnerBusinessEntity").await.len(), entities);
-    assert!(statuses(&ends, "onboard").await.contains(&409), "the whole was said, and contradicted");
     // A repetition of everything changes nothing.
     assert_eq!(ends.operate(Method::POST, &format!("{path}/submit"), None).await.0, 200);
     assert_eq!(ends.operate(Method::PATCH, &path, Some(&change)).await.0, 200);
@@ -103,11 +118,7 @@ async fn an_account_whose_new_reference_klarna_has_not_heard_is_not_onboarded_a_
     ends.until(&path, "the change to be tried", |partner| partner["unconfirmed_changes"] == 1).await;
     let resolve = "/v2/distribution/resolve/partner-account-id?partner_account_reference=m-1-new";
     // Tried, failed, and looked at: by then the whole would have been said.
-    let since = std::time::Instant::now();
-    while statuses(&ends, "readAccount").await.is_empty() {
-        assert!(since.elapsed() < crate::partners::PATIENCE, "the reference was not looked up");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    called(&ends, "readAccount", |statuses| !statuses.is_empty()).await;
     assert_eq!(ends.klarna(Method::GET, resolve, None).await.0, 404);
     assert_eq!(ends.klarna(Method::DELETE, &format!("/testing/faults/{down}"), None).await.0, 204);
     ends.until(&path, "the change", is_settled).await;

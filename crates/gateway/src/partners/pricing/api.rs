@@ -21,6 +21,7 @@ use crate::events::wire_time;
 use crate::partners::api::load;
 use crate::partners::part::Kind;
 use crate::partners::profile::Profile;
+use crate::partners::record::Record;
 
 /// The routes, with their descriptions.
 pub(super) fn routes() -> OpenApiRouter<Ctx> {
@@ -130,7 +131,8 @@ async fn read_partner_pricing(
     Path(partner_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Pricing>, ApiError> {
-    pricing(&ctx, &partner_id, query.as_deref()).await
+    let wanted = Wanted::read(query.as_deref())?;
+    pricing(&ctx, &load(&ctx, &partner_id).await?, &wanted).await
 }
 
 /// Read your pricing
@@ -139,7 +141,7 @@ async fn read_partner_pricing(
 #[utoipa::path(
     get, path = "/v1/pricing", operation_id = "read_own_pricing", tag = "Account",
     params(
-        ("merchant_category_code" = Option<String>, Query, description = "Only rates of this category, four digits."),
+        ("merchant_category_code" = Option<String>, Query, description = "Only rates of this one of your categories, four digits."),
         ("customer_country" = Option<String>, Query, description = "Only rates and markets of this country, ISO 3166-1 alpha-2."),
         ("payment_program_id" = Option<String>, Query, description = "Only this program."),
     ),
@@ -153,7 +155,14 @@ async fn read_own_pricing(
     caller: PartnerCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Pricing>, ApiError> {
-    pricing(&ctx, &caller.partner_id, query.as_deref()).await
+    let wanted = Wanted::read(query.as_deref())?;
+    let record = load(&ctx, &caller.partner_id).await?;
+    // Every category that is asked for is read from Klarna and kept: a Partner has a few, and asks about those.
+    if let Some(category) = wanted.category.as_ref().filter(|one| !categories(&record.profile).contains(*one)) {
+        let reason = format!("is none of yours: {category}");
+        return Err(ApiError::validation(Vec::new()).field("merchant_category_code", reason));
+    }
+    pricing(&ctx, &record, &wanted).await
 }
 
 /// What is asked for.
@@ -189,9 +198,7 @@ impl Wanted {
     }
 }
 
-async fn pricing(ctx: &Ctx, partner_id: &str, query: Option<&str>) -> Result<Json<Pricing>, ApiError> {
-    let wanted = Wanted::read(query)?;
-    let record = load(ctx, partner_id).await?;
+async fn pricing(ctx: &Ctx, record: &Record, wanted: &Wanted) -> Result<Json<Pricing>, ApiError> {
     let profiles = terms::get(ctx, &Term::Profiles).await?;
     let profile = profile_of(&record.profile, &profiles.body).ok_or_else(|| {
         ApiError::new(http::StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND", "Klarna lists no such payment profile.")
@@ -204,7 +211,7 @@ async fn pricing(ctx: &Ctx, partner_id: &str, query: Option<&str>) -> Result<Jso
     for category in wanted.category.clone().map_or_else(|| categories(&record.profile), |one| BTreeSet::from([one])) {
         rates.push(terms::get(ctx, &Term::Rates { plan: price_plan.clone(), category }).await?);
     }
-    let enablements = enablements::live(ctx, partner_id).await?;
+    let enablements = enablements::live(ctx, &record.partner_id).await?;
     let parts: Vec<&Kept> = [&profiles, &plans, &programs].into_iter().chain(&rates).collect();
     let as_of = parts.iter().map(|kept| kept.fetched_at).min().unwrap_or_default();
     let now = ctx.clock.now();
@@ -217,7 +224,7 @@ async fn pricing(ctx: &Ctx, partner_id: &str, query: Option<&str>) -> Result<Jso
     let shown_programs = programs.body["payment_programs"].as_array().into_iter().flatten();
     let shown_programs = shown_programs
         .filter(|program| wanted.wants_program(program))
-        .map(|program| program_view(program, &wanted, &enablements));
+        .map(|program| program_view(program, wanted, &enablements));
     Ok(Json(Pricing {
         payment_profile_id: text("payment_profile_id"),
         payment_profile_name: profile["name"].as_str().map(str::to_owned),
