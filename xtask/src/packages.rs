@@ -113,10 +113,14 @@ pub fn python() -> Result<PathBuf> {
     on_path("python3").filter(has_venv).context("the package python3 brought no Python with venv")
 }
 
-/// What the clients of web standards in `docs/` call.
+/// What the clients of web standards in `docs/`, and those of SFTP, call.
 pub fn web_tools() -> Result<()> {
     let missing: Vec<&str> =
-        ["curl", "openssl", "jq", "python3"].into_iter().filter(|program| on_path(program).is_none()).collect();
+        [("curl", "curl"), ("openssl", "openssl"), ("jq", "jq"), ("python3", "python3"), ("sftp", "openssh-client")]
+            .into_iter()
+            .filter(|(program, _)| on_path(program).is_none())
+            .map(|(_, package)| package)
+            .collect();
     if missing.is_empty() { Ok(()) } else { apt_install(&missing) }
 }
 

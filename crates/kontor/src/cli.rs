@@ -159,6 +159,10 @@ pub struct DemoArgs {
     #[arg(long, default_value = "127.0.0.1:4010", value_name = "ADDRESS")]
     pub network_listen: SocketAddr,
 
+    /// Show the network's settlement reports over SFTP here, for example 127.0.0.1:4001 [default: no SFTP].
+    #[arg(long, value_name = "ADDRESS")]
+    pub sftp_listen: Option<SocketAddr>,
+
     /// Where the shop listens.
     #[arg(long, default_value = "127.0.0.1:4020", value_name = "ADDRESS")]
     pub shop_listen: SocketAddr,
@@ -187,6 +191,10 @@ pub struct NetworkArgs {
     /// Each start writes a link here that shows a new API key of the seeded Acquiring Partner, once, to whoever opens it first.
     #[arg(long, value_name = "FILE")]
     pub bootstrap_link_file: Option<PathBuf>,
+
+    /// Show the reports of settlements over SFTP here; Klarna's own server listens on port 4001 [default: no SFTP].
+    #[arg(long, env = "KONTOR_SFTP_LISTEN", value_name = "ADDRESS")]
+    pub sftp_listen: Option<SocketAddr>,
 
     /// The same ids, keys and tokens on every run with an empty database. Never for anything that others can reach.
     #[arg(long, value_name = "N")]

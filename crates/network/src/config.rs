@@ -1,5 +1,7 @@
 //! How the network end behaves: what an operator decides before it starts.
 
+use std::net::SocketAddr;
+
 use crate::console::CallLog;
 
 /// Settings that hold for the life of the process.
@@ -16,6 +18,8 @@ pub struct Config {
     pub testing: bool,
     /// Whether the console asks nobody to sign in. Set at the start when this end can be reached from this machine only.
     pub console_open: bool,
+    /// Where an SFTP server shows the reports of settlements; without one they are not put there, and not told of. Set at the start.
+    pub sftp: Option<SocketAddr>,
     /// How much the request log keeps; it exists with the `/testing` controls only.
     pub call_log: CallLog,
 }
@@ -28,6 +32,7 @@ impl Default for Config {
             webhooks_local: false,
             testing: true,
             console_open: false,
+            sftp: None,
             call_log: CallLog::default(),
         }
     }

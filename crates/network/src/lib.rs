@@ -15,6 +15,7 @@
 //! | [`presentation`] | how Klarna is shown: payment options, descriptors, messaging |
 //! | [`disputes`] | what customers object to, in both generations |
 //! | [`settlements`] | what the Acquiring Partner is paid: reports and payouts |
+//! | [`sftp`] | the server that the reports are fetched from |
 //! | [`mod@reference`] | the OpenAPI document |
 //! | [`console`] | `/testing` and `/console`: request log, faults, clock, snapshots, journeys by API; not the network's |
 //! | [`sealed`] | the columns that hold secrets |
@@ -43,6 +44,8 @@ pub mod sealed;
 pub mod seed;
 pub mod serve;
 pub mod settlements;
+#[cfg(feature = "sftp")]
+pub mod sftp;
 pub mod tokens;
 pub mod websdk;
 
@@ -80,6 +83,8 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0183_console_sessions", include_str!("../migrations/0183_console_sessions.sql")),
             ("0190_websdk", include_str!("../migrations/0190_websdk.sql")),
             ("0200_transaction_pricing", include_str!("../migrations/0200_transaction_pricing.sql")),
+            ("0220_settlement_files", include_str!("../migrations/0220_settlement_files.sql")),
+            ("0221_disputes_in_order", include_str!("../migrations/0221_disputes_in_order.sql")),
         ],
     },
 ];

@@ -41,6 +41,11 @@ kit::sealed_columns! {
         table: "certificate_authorities", column: "sealed", key: ["name"],
         id: Id::First, form: Form::Bytes,
     }
+    /// Who the SFTP server is.
+    pub(crate) SFTP_HOST_KEY {
+        table: "sftp_host_keys", column: "sealed", key: ["name"],
+        id: Id::First, form: Form::Bytes,
+    }
     /// Who a link into the portal is for.
     pub(crate) PORTAL_LINK_PRINCIPAL {
         table: "portal_deep_links", column: "principal", key: ["account_id", "deep_link_id"],

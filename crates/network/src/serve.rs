@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::operation::{self, Content, Route};
+#[cfg(feature = "sftp")]
+use crate::sftp;
 use crate::{
     MIGRATIONS, accounts, console, credentials, disputes, journey, notifications, payments, portal, presentation,
     programs, reference, sealed, seed, settlements, tokens, websdk,
@@ -48,6 +50,8 @@ pub struct Options {
     pub credentials_file: Option<PathBuf>,
     /// Where each start writes a link that shows a first API key of the seeded Acquiring Partner, once.
     pub bootstrap_link_file: Option<PathBuf>,
+    /// Where the reports of settlements can be fetched over SFTP; port 0 takes a free one.
+    pub sftp_listen: Option<SocketAddr>,
     /// How webhooks are called; opened further by [`Config::webhooks_local`].
     pub outbound: OutboundConfig,
 }
@@ -65,6 +69,7 @@ impl Options {
             seed: None,
             credentials_file: None,
             bootstrap_link_file: None,
+            sftp_listen: None,
             outbound: OutboundConfig::default(),
         }
     }
@@ -79,6 +84,13 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The address for SFTP cannot be listened on.
+    #[cfg(feature = "sftp")]
+    #[error(transparent)]
+    Sftp(#[from] ::sftp::StartError),
+    /// SFTP was asked for.
+    #[error("this program was built without SFTP")]
+    NoSftp,
     /// The client for webhooks cannot be built.
     #[error("preparing the client for webhooks")]
     Outbound(#[from] ClientError),
@@ -94,6 +106,8 @@ pub struct Network {
     worker: Worker,
     ctx: Ctx,
     credentials: Option<seed::Credentials>,
+    #[cfg(feature = "sftp")]
+    sftp: Option<sftp::Ready>,
 }
 
 /// Every operation of this end by the part of the reference that it stands in, for the router, the OpenAPI document, and the tests
@@ -164,12 +178,23 @@ impl Network {
     /// See [`StartError`].
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let Options { db, listen, serve, mut config, secrets, clock, seed, .. } = options;
-        let Options { credentials_file, bootstrap_link_file, mut outbound, .. } = options;
+        let Options { credentials_file, bootstrap_link_file, sftp_listen, mut outbound, .. } = options;
         let db = Db::open(&db).await?;
         db.migrate(MIGRATIONS).await?;
         let server = Server::bind(listen, serve).await?;
         if config.base_url.is_empty() {
             config.base_url = format!("{}://{}", server.scheme(), server.local_addr());
+        }
+        #[cfg(feature = "sftp")]
+        let sftp = match sftp_listen {
+            Some(listen) => Some(sftp::Bound::take(listen).await?),
+            None => None,
+        };
+        #[cfg(feature = "sftp")]
+        config.sftp.clone_from(&sftp.as_ref().map(sftp::Bound::local_addr));
+        #[cfg(not(feature = "sftp"))]
+        if sftp_listen.is_some() {
+            return Err(StartError::NoSftp);
         }
         config.console_open |= console::may_be_open(server.local_addr(), &config.base_url);
         let boot = seed::boot(&db, clock.now()).await?;
@@ -213,10 +238,23 @@ impl Network {
         for template in uploads(&ctx.config) {
             stack_config = stack_config.body_limit_for(template, disputes::UPLOAD_BYTES_MAX);
         }
+        #[cfg(feature = "sftp")]
+        let sftp = match sftp {
+            Some(bound) => Some(bound.ready(&ctx).await.map_err(seed::SeedError::Refused)?),
+            None => None,
+        };
         console::begin(&ctx, boot.number == 1).await.map_err(seed::SeedError::Refused)?;
         let router = stack(router(&ctx), stack_config);
         let router = console::calls::observe(router, &ctx, &routes(&ctx.config));
-        Ok(Self { server, router, worker, ctx, credentials })
+        Ok(Self {
+            server,
+            router,
+            worker,
+            ctx,
+            credentials,
+            #[cfg(feature = "sftp")]
+            sftp,
+        })
     }
 
     /// Where it listens.
@@ -236,8 +274,13 @@ impl Network {
 
     /// Serves and works until `shutdown`, then finishes what is in flight.
     pub async fn run(self, shutdown: Shutdown) {
-        let Self { server, router, worker, ctx, credentials: _ } = self;
+        let Self { server, router, worker, ctx, .. } = self;
         let stop = CancellationToken::new();
+        #[cfg(feature = "sftp")]
+        let showing = {
+            let (ctx, stop) = (ctx.clone(), shutdown.token());
+            self.sftp.map(|sftp| tokio::spawn(sftp.run(ctx, stop)))
+        };
         let working = tokio::spawn(worker.run(stop.clone()));
         let following = tokio::spawn(follow_clock(ctx.clone(), stop.clone()));
         let watching = tokio::spawn(console::follow(ctx.clone(), stop.clone()));
@@ -246,7 +289,10 @@ impl Network {
         server.run(router, shutdown).await;
         // After the last request, so that what it made is at least claimed once.
         stop.cancel();
-        for task in [working, following, sweeping, logging, watching] {
+        let tasks = [working, following, sweeping, logging, watching].into_iter();
+        #[cfg(feature = "sftp")]
+        let tasks = tasks.chain(showing);
+        for task in tasks {
             if let Err(error) = task.await {
                 tracing::error!(error = &error as &dyn std::error::Error, "a background task ended early");
             }

@@ -3,8 +3,8 @@
 //! For copies of everything that an installation holds. Names come from the database itself or from the program, and are checked all
 //! the same: they stand in statements as text.
 
-use super::{DbError, Engine, Tx, TxInner};
-use crate::{params, row};
+use super::{DbError, Tx, TxInner};
+use crate::{dialect, params, row};
 
 row! { struct NameRow { name: String } }
 row! { struct FoundRow { found: i64 } }
@@ -34,44 +34,27 @@ impl Tx {
     /// # Errors
     /// As [`Tx::fetch_all`].
     pub async fn tables(&mut self) -> Result<Vec<String>, DbError> {
-        let sql = match self.engine() {
-            Engine::Sqlite => {
-                "select name from sqlite_master where type = 'table' and name not like 'sqlite!_%' escape '!' order by name"
-            }
-            Engine::Postgres => {
-                "select table_name::text as name from information_schema.tables
-                where table_schema = current_schema() and table_type = 'BASE TABLE' order by table_name"
-            }
-        };
-        let rows: Vec<NameRow> = self.fetch_all(sql, &[]).await?;
+        let rows: Vec<NameRow> = self.fetch_all(dialect::tables(self.engine()), &[]).await?;
         let mut names: Vec<String> = rows.into_iter().map(|row| row.name).collect();
         names.sort_unstable();
         Ok(names)
     }
 
     async fn columns(&mut self, table: &str) -> Result<Vec<String>, DbError> {
-        let sql = match self.engine() {
-            Engine::Sqlite => "select name from pragma_table_info($1) order by cid",
-            Engine::Postgres => {
-                "select column_name::text as name from information_schema.columns
-                where table_schema = current_schema() and table_name = $1 order by ordinal_position"
-            }
-        };
-        let rows: Vec<NameRow> = self.fetch_all(sql, params![table]).await?;
+        let rows: Vec<NameRow> = self.fetch_all(dialect::columns(self.engine()), params![table]).await?;
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
-    /// Holds whoever reads or writes these tables back until this unit is over. SQLite has one writer, and readers see what was.
+    /// Holds whoever reads or writes these tables back until this unit is over.
     ///
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn lock_tables(&mut self, tables: &[String]) -> Result<(), DbError> {
-        if self.engine() == Engine::Sqlite || tables.is_empty() {
-            return Ok(());
+        let names = tables.iter().map(|table| checked(table)).collect::<Result<Vec<_>, _>>()?;
+        match dialect::lock_tables(self.engine(), &names).filter(|_| !names.is_empty()) {
+            Some(sql) => self.run(sql).await,
+            None => Ok(()),
         }
-        let names = tables.iter().map(|table| checked(table).map(|name| format!("\"{name}\"")));
-        let names = names.collect::<Result<Vec<_>, _>>()?.join(", ");
-        self.run(format!("lock table {names} in access exclusive mode")).await
     }
 
     /// Copies a table's rows into a new table, unless it has none; returns how many.
@@ -103,12 +86,7 @@ impl Tx {
     /// As [`Tx::execute`].
     pub async fn refill_table(&mut self, table: &str, copy: Option<&str>) -> Result<(), DbError> {
         let table = checked(table)?;
-        // PostgreSQL would keep the deleted rows for a while, and a big table long.
-        let empty = match self.engine() {
-            Engine::Sqlite => format!("delete from \"{table}\""),
-            Engine::Postgres => format!("truncate table \"{table}\""),
-        };
-        self.run(empty).await?;
+        self.run(dialect::empty_table(self.engine(), table)).await?;
         let Some(copy) = copy else { return Ok(()) };
         let copy = checked(copy)?;
         let columns = self.columns(copy).await?;

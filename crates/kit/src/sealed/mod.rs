@@ -423,9 +423,46 @@ pub async fn count(db: &Db, columns: &'static [&'static SealedColumn]) -> Result
     Ok(counts)
 }
 
+/// A key that some value stands under and that is not among these; within a unit of work that has brought values from elsewhere.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn missing_key(
+    tx: &mut Tx,
+    columns: &'static [&'static SealedColumn],
+    secrets: &SecretBox,
+) -> Result<Option<String>, DbError> {
+    for column in columns.iter().copied() {
+        let mut after = Key::default();
+        loop {
+            let page = heads_in(tx, column, &after).await?;
+            let full = i64::try_from(page.len()).is_ok_and(|rows| rows == PAGE_ROWS);
+            for (key, head) in page {
+                let key_id = head.as_deref().and_then(secret_box::key_id);
+                if let Some(key_id) = key_id.filter(|id| secrets.keyring().key_ids().all(|held| held != *id)) {
+                    return Ok(Some(key_id.to_owned()));
+                }
+                after = key;
+            }
+            if !full {
+                break;
+            }
+        }
+    }
+    Ok(None)
+}
+
 async fn heads(db: &Db, column: &'static SealedColumn, after: Key) -> Result<Vec<(Key, Option<Vec<u8>>)>, DbError> {
+    db.read(move |tx| Box::pin(async move { heads_in(tx, column, &after).await })).await
+}
+
+async fn heads_in(
+    tx: &mut Tx,
+    column: &'static SealedColumn,
+    after: &Key,
+) -> Result<Vec<(Key, Option<Vec<u8>>)>, DbError> {
     if let Form::JsonMember(member) = column.form {
-        let rows = texts(db, column, after).await?;
+        let rows: Vec<TextRow> = tx.fetch_all(column.sql.texts, params![&after.0, &after.1, PAGE_ROWS]).await?;
         return Ok(rows
             .into_iter()
             .map(|row| {
@@ -434,15 +471,9 @@ async fn heads(db: &Db, column: &'static SealedColumn, after: Key) -> Result<Vec
             })
             .collect());
     }
-    let rows: Result<Vec<BytesRow>, DbError> = db
-        .read(move |tx| {
-            Box::pin(async move {
-                let length = i64::try_from(HEAD_BYTES_MAX).unwrap_or(i64::MAX);
-                tx.fetch_all(column.sql.heads, params![&after.0, &after.1, PAGE_ROWS, length]).await
-            })
-        })
-        .await;
-    Ok(rows?.into_iter().map(|row| ((row.key_1, row.key_2), row.sealed)).collect())
+    let length = i64::try_from(HEAD_BYTES_MAX).unwrap_or(i64::MAX);
+    let rows: Vec<BytesRow> = tx.fetch_all(column.sql.heads, params![&after.0, &after.1, PAGE_ROWS, length]).await?;
+    Ok(rows.into_iter().map(|row| ((row.key_1, row.key_2), row.sealed)).collect())
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ async fn start_ends(
     seed: u64,
     network_listen: SocketAddr,
     gateway_listen: SocketAddr,
+    sftp_listen: Option<SocketAddr>,
     stop: &Shutdown,
 ) -> Result<Ends> {
     let credentials_file = folder.join("credentials.json");
@@ -66,6 +67,7 @@ async fn start_ends(
         base_url: None,
         credentials_file: Some(credentials_file.clone()),
         bootstrap_link_file: None,
+        sftp_listen,
         seed: Some(seed),
         rate_limits: cli::RateLimits::Test,
         local_webhooks: true,
@@ -151,7 +153,8 @@ pub async fn stay_up(args: &DemoArgs) -> Result<()> {
     let stop = Shutdown::on_signals()?;
     // The shop goes first, then the gateway, then the network's end: each finishes while what it needs still answers.
     let (ends_stop, shop_stop) = (Shutdown::new(), stop.child());
-    let ends = start_ends(&args.data_dir, args.seed, args.network_listen, args.gateway_listen, &ends_stop).await?;
+    let (network, gateway, sftp) = (args.network_listen, args.gateway_listen, args.sftp_listen);
+    let ends = start_ends(&args.data_dir, args.seed, network, gateway, sftp, &ends_stop).await?;
 
     let server = Server::bind(args.shop_listen, ServeConfig::default())
         .await

@@ -115,7 +115,7 @@ async fn play(
 ) -> Result<(Vec<Seen>, Vec<Seen>)> {
     let any = "127.0.0.1:0".parse()?;
     script.begin("starting both ends");
-    let ends = start_ends(folder, seed, any, any, stop).await?;
+    let ends = start_ends(folder, seed, any, any, None, stop).await?;
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
     let partner = Partner { http: http.clone(), base: ends.gateway.url.clone(), key: ends.partner.api_key.clone() };
     let klarna =

@@ -34,11 +34,13 @@ pub async fn start(args: &NetworkArgs, stop: &Shutdown) -> Result<Running> {
         webhooks_local: args.local_webhooks,
         testing: !args.no_testing,
         console_open: false,
+        sftp: None,
         call_log: CallLog { keep: args.request_log, ..CallLog::default() },
     };
     options.seed = args.seed;
     options.credentials_file = args.credentials_file.clone();
     options.bootstrap_link_file = args.bootstrap_link_file.clone();
+    options.sftp_listen = args.sftp_listen;
     let network = Network::start(options).await?;
 
     let (address, url) = (network.local_addr(), network.ctx().config.base_url.clone());

@@ -36,6 +36,9 @@ use kit::http::{ApiError, FieldFault};
 use protocol::{ErrorCode, PartnerAccountId};
 use serde_json::Value;
 
+use crate::ctx::Ctx;
+use crate::operation::OnBehalf;
+
 pub use api::{routes, testing_routes};
 pub use jobs::register;
 pub use seeded::seed;
@@ -89,6 +92,14 @@ pub async fn open(
         state: "OPERATIONAL",
     };
     store::insert_account(tx, &new, now).await
+}
+
+/// Lets what is below a Partner account be changed: not before it is OPERATIONAL. Locks the account until the end of the transaction.
+///
+/// # Errors
+/// 409 before the account is OPERATIONAL, 403 while it is DISABLED, 404; [`DbError`].
+pub async fn require_manageable(tx: &mut Tx, ctx: &Ctx, on: &OnBehalf) -> Result<(), ApiError> {
+    managed::Account::manageable(tx, ctx, &on.account, Some(&on.correlation_id)).await.map(drop)
 }
 
 /// Puts the payment product of an account into a state: `ENABLED`, `DISABLED` or `TERMINATED`. Tells nobody.

@@ -6,6 +6,7 @@
 //! | [`api_key`], [`client_identifier`], [`sftp_user`] | three sorts of credentials, each with its text or name |
 //! | [`certificate`], [`certificate_authority`] | client certificates, and who issues them |
 //! | [`mtls`], [`ip_restriction`], [`protection`] | what an account asks of callers beside a key |
+//! | [`sftp_host_key`] | who the SFTP server is |
 //! | [`bootstrap`] | the first key of an account, by a link that works once |
 //! | [`life`] | when a credential ends by itself, and when it is gone |
 //!
@@ -24,6 +25,7 @@ mod life;
 mod mtls;
 pub(crate) mod pages;
 mod protection;
+mod sftp_host_key;
 pub mod sftp_user;
 mod store;
 
@@ -42,6 +44,7 @@ pub(crate) use entry::VerifiedKeys;
 pub use entry::{Verified, verify};
 pub use jobs::{register, start};
 pub use protection::{Connection, Verdict};
+pub use sftp_host_key::sftp_host_key;
 
 /// A credential as its owner sees it in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -86,6 +86,13 @@ impl Protection {
     }
 }
 
+impl Protection {
+    /// Whether the list of addresses lets this connection through, whatever certificates are asked for: where there are none to show.
+    pub(super) fn admits_address(&self, connection: &Connection) -> bool {
+        self.ip.mode != Mode::Enforced || self.ip.judge(connection.address) == ip_restriction::Status::Allowed
+    }
+}
+
 impl Verdict {
     /// Whether the call may go on.
     ///

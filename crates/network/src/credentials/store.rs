@@ -56,6 +56,13 @@ pub(crate) async fn api_key_by_hash(tx: &mut Tx, hash: &[u8]) -> Result<Option<K
     tx.fetch_optional(sql, params![hash]).await
 }
 
+/// Every column of [`ApiKeyRow`].
+macro_rules! api_key_columns {
+    () => {
+        "credential_id, description, lapses, last_used_at, disabled_at, created_at, updated_at"
+    };
+}
+
 row! {
     /// An API key as it is shown.
     pub(crate) struct ApiKeyRow {
@@ -100,15 +107,17 @@ pub(crate) async fn insert_api_key(tx: &mut Tx, account: &str, new: &NewApiKey<'
 
 /// Active ones first, each part oldest first; what was disabled long ago ends the list where an answer would become too long.
 pub(crate) async fn api_keys(tx: &mut Tx, account: &str) -> Result<Vec<ApiKeyRow>, DbError> {
-    let sql = "select credential_id, description, lapses, last_used_at, disabled_at, created_at, updated_at
-        from api_keys where account_id = $1
-        order by case when disabled_at is null then 0 else 1 end, created_at, credential_id limit 1000";
+    let sql = concat!(
+        "select ",
+        api_key_columns!(),
+        " from api_keys where account_id = $1
+        order by case when disabled_at is null then 0 else 1 end, created_at, credential_id limit 1000"
+    );
     tx.fetch_all(sql, params![account]).await
 }
 
 pub(crate) async fn api_key(tx: &mut Tx, account: &str, credential_id: &str) -> Result<Option<ApiKeyRow>, DbError> {
-    let sql = "select credential_id, description, lapses, last_used_at, disabled_at, created_at, updated_at
-        from api_keys where account_id = $1 and credential_id = $2";
+    let sql = concat!("select ", api_key_columns!(), " from api_keys where account_id = $1 and credential_id = $2");
     tx.fetch_optional(sql, params![account, credential_id]).await
 }
 
@@ -178,6 +187,13 @@ pub(crate) async fn note_use(
     tx.execute(sql, params![account, credential_id, now, since]).await.map(drop)
 }
 
+/// Every column of [`ClientIdentifierRow`].
+macro_rules! client_identifier_columns {
+    () => {
+        "account_id, credential_id, client_id, description, allowed_domains, disabled_at, created_at, updated_at"
+    };
+}
+
 row! {
     /// A client identifier.
     pub(crate) struct ClientIdentifierRow {
@@ -223,9 +239,12 @@ pub(crate) async fn insert_client_identifier(
 }
 
 pub(crate) async fn client_identifiers(tx: &mut Tx, account: &str) -> Result<Vec<ClientIdentifierRow>, DbError> {
-    let sql = "select account_id, credential_id, client_id, description, allowed_domains, disabled_at, created_at,
-            updated_at from client_identifiers where account_id = $1
-        order by case when disabled_at is null then 0 else 1 end, created_at, credential_id limit 1000";
+    let sql = concat!(
+        "select ",
+        client_identifier_columns!(),
+        " from client_identifiers where account_id = $1
+        order by case when disabled_at is null then 0 else 1 end, created_at, credential_id limit 1000"
+    );
     tx.fetch_all(sql, params![account]).await
 }
 
@@ -234,8 +253,11 @@ pub(crate) async fn client_identifier(
     account: &str,
     credential_id: &str,
 ) -> Result<Option<ClientIdentifierRow>, DbError> {
-    let sql = "select account_id, credential_id, client_id, description, allowed_domains, disabled_at, created_at,
-            updated_at from client_identifiers where account_id = $1 and credential_id = $2";
+    let sql = concat!(
+        "select ",
+        client_identifier_columns!(),
+        " from client_identifiers where account_id = $1 and credential_id = $2"
+    );
     tx.fetch_optional(sql, params![account, credential_id]).await
 }
 
@@ -243,8 +265,7 @@ pub(crate) async fn client_identifier_by_text(
     tx: &mut Tx,
     client_id: &str,
 ) -> Result<Option<ClientIdentifierRow>, DbError> {
-    let sql = "select account_id, credential_id, client_id, description, allowed_domains, disabled_at, created_at,
-            updated_at from client_identifiers where client_id = $1";
+    let sql = concat!("select ", client_identifier_columns!(), " from client_identifiers where client_id = $1");
     tx.fetch_optional(sql, params![client_id]).await
 }
 
@@ -268,6 +289,14 @@ pub(crate) async fn disable_client_identifier(
     let sql = "update client_identifiers set state = 'DISABLED', disabled_at = $3, updated_at = $3
         where account_id = $1 and credential_id = $2 and state = 'ACTIVE'";
     Ok(tx.execute(sql, params![account, credential_id, now]).await? > 0)
+}
+
+/// Every column of [`SftpUserRow`].
+macro_rules! sftp_user_columns {
+    () => {
+        "account_id, credential_id, username, password_hash, description, last_used_at, disabled_at, created_at,
+            updated_at"
+    };
 }
 
 row! {
@@ -311,21 +340,22 @@ pub(crate) async fn insert_sftp_user(
 }
 
 pub(crate) async fn sftp_users(tx: &mut Tx, account: &str) -> Result<Vec<SftpUserRow>, DbError> {
-    let sql = "select account_id, credential_id, username, password_hash, description, last_used_at, disabled_at,
-            created_at, updated_at from sftp_users where account_id = $1
-        order by case when disabled_at is null then 0 else 1 end, created_at, credential_id limit 1000";
+    let sql = concat!(
+        "select ",
+        sftp_user_columns!(),
+        " from sftp_users where account_id = $1
+        order by case when disabled_at is null then 0 else 1 end, created_at, credential_id limit 1000"
+    );
     tx.fetch_all(sql, params![account]).await
 }
 
 pub(crate) async fn sftp_user(tx: &mut Tx, account: &str, credential_id: &str) -> Result<Option<SftpUserRow>, DbError> {
-    let sql = "select account_id, credential_id, username, password_hash, description, last_used_at, disabled_at,
-            created_at, updated_at from sftp_users where account_id = $1 and credential_id = $2";
+    let sql = concat!("select ", sftp_user_columns!(), " from sftp_users where account_id = $1 and credential_id = $2");
     tx.fetch_optional(sql, params![account, credential_id]).await
 }
 
 pub(crate) async fn sftp_user_by_name(tx: &mut Tx, username: &str) -> Result<Option<SftpUserRow>, DbError> {
-    let sql = "select account_id, credential_id, username, password_hash, description, last_used_at, disabled_at,
-            created_at, updated_at from sftp_users where username = $1";
+    let sql = concat!("select ", sftp_user_columns!(), " from sftp_users where username = $1");
     tx.fetch_optional(sql, params![username]).await
 }
 
@@ -343,6 +373,19 @@ pub(crate) async fn disable_sftp_user(
 pub(crate) async fn note_sftp_use(tx: &mut Tx, account: &str, credential_id: &str, now: i64) -> Result<(), DbError> {
     let sql = "update sftp_users set last_used_at = $3 where account_id = $1 and credential_id = $2";
     tx.execute(sql, params![account, credential_id, now]).await.map(drop)
+}
+
+row! { struct SealedRow { sealed: Vec<u8> } }
+
+pub(crate) async fn sftp_host_key(tx: &mut Tx, name: &str) -> Result<Option<Vec<u8>>, DbError> {
+    let sql = "select sealed from sftp_host_keys where name = $1";
+    Ok(tx.fetch_optional::<SealedRow>(sql, params![name]).await?.map(|row| row.sealed))
+}
+
+/// Does nothing when another process was faster.
+pub(crate) async fn insert_sftp_host_key(tx: &mut Tx, name: &str, sealed: &[u8], now: i64) -> Result<(), DbError> {
+    let sql = "insert into sftp_host_keys (name, sealed, created_at) values ($1, $2, $3) on conflict do nothing";
+    tx.execute(sql, params![name, sealed, now]).await.map(drop)
 }
 
 row! {
@@ -369,6 +412,14 @@ pub(crate) async fn insert_authority(
     let sql = "insert into certificate_authorities (name, certificate, sealed, created_at) values ($1, $2, $3, $4)
         on conflict do nothing";
     tx.execute(sql, params![name, certificate, sealed, now]).await.map(drop)
+}
+
+/// Every column of [`CertificateRow`].
+macro_rules! certificate_columns {
+    () => {
+        "account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from, valid_to,
+            revoked_from, created_at, updated_at"
+    };
 }
 
 row! {
@@ -418,9 +469,11 @@ pub(crate) async fn insert_certificate(tx: &mut Tx, row: &CertificateRow) -> Res
 
 /// The newest thousand, oldest first.
 pub(crate) async fn certificates(tx: &mut Tx, account: &str) -> Result<Vec<CertificateRow>, DbError> {
-    let sql = "select account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from,
-            valid_to, revoked_from, created_at, updated_at
-        from client_certificates where account_id = $1 order by created_at desc, credential_id desc limit 1000";
+    let sql = concat!(
+        "select ",
+        certificate_columns!(),
+        " from client_certificates where account_id = $1 order by created_at desc, credential_id desc limit 1000"
+    );
     let mut rows: Vec<CertificateRow> = tx.fetch_all(sql, params![account]).await?;
     rows.reverse();
     Ok(rows)
@@ -431,9 +484,11 @@ pub(crate) async fn certificate(
     account: &str,
     credential_id: &str,
 ) -> Result<Option<CertificateRow>, DbError> {
-    let sql = "select account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from,
-            valid_to, revoked_from, created_at, updated_at
-        from client_certificates where account_id = $1 and credential_id = $2";
+    let sql = concat!(
+        "select ",
+        certificate_columns!(),
+        " from client_certificates where account_id = $1 and credential_id = $2"
+    );
     tx.fetch_optional(sql, params![account, credential_id]).await
 }
 
@@ -441,9 +496,7 @@ pub(crate) async fn certificate_by_fingerprint(
     tx: &mut Tx,
     fingerprint: &[u8],
 ) -> Result<Option<CertificateRow>, DbError> {
-    let sql = "select account_id, credential_id, fingerprint, usage, certificate, public_key, description, valid_from,
-            valid_to, revoked_from, created_at, updated_at
-        from client_certificates where fingerprint = $1";
+    let sql = concat!("select ", certificate_columns!(), " from client_certificates where fingerprint = $1");
     tx.fetch_optional(sql, params![fingerprint]).await
 }
 

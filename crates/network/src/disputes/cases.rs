@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::case::{Event, Finding, Framework};
 use super::file::{self, Exception, Statement};
 use super::rendering::{self, View};
-use super::store::{self, Filter};
+use super::store::{self, Filter, Place};
 use super::stored::{StoredDispute, absent};
 use crate::ctx::Ctx;
 use crate::operation::{Reply, invalid};
@@ -87,11 +87,11 @@ pub(super) async fn list(ctx: &Ctx, filter: Filter, wanted: Wanted, view: View) 
         .read(move |tx| -> UnitFuture<'_, Result<Value, ApiError>> {
             Box::pin(async move {
                 let (place, backwards) = match &wanted.from {
-                    paging::From::Start => ((i64::MIN, String::new()), false),
-                    paging::From::After(id) => (place(tx, &filter, id, "starting_after").await?, false),
-                    paging::From::Before(id) => (place(tx, &filter, id, "ending_before").await?, true),
+                    paging::From::Start => (None, false),
+                    paging::From::After(id) => (Some(place(tx, &filter, id, "starting_after").await?), false),
+                    paging::From::Before(id) => (Some(place(tx, &filter, id, "ending_before").await?), true),
                 };
-                let rows = store::list(tx, &filter, (place.0, &place.1), backwards, wanted.limit()).await?;
+                let rows = store::list(tx, &filter, place, backwards, wanted.limit()).await?;
                 let total = store::count(tx, &filter).await?;
                 let all = StoredDispute::of(tx, &context, rows).await?;
                 let page = Page::of(&wanted, all);
@@ -110,11 +110,9 @@ pub(super) async fn list(ctx: &Ctx, filter: Filter, wanted: Wanted, view: View) 
 /// How many disputes a list brings up to the present at a time.
 const DUE_MAX: i64 = 100;
 
-async fn place(tx: &mut Tx, filter: &Filter, id: &str, parameter: &str) -> Result<(i64, String), ApiError> {
-    match store::position(tx, filter, id).await? {
-        Some(position) => Ok((position, id.to_owned())),
-        None => Err(ApiError::validation(Vec::new()).field(parameter, "must be a cursor of an earlier page")),
-    }
+async fn place<'a>(tx: &mut Tx, filter: &Filter, id: &'a str, parameter: &str) -> Result<Place<'a>, ApiError> {
+    let found = store::place(tx, filter, id).await?;
+    found.ok_or_else(|| ApiError::validation(Vec::new()).field(parameter, "must be a cursor of an earlier page"))
 }
 
 /// Names of the Partner's own files.

@@ -21,9 +21,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    const ALL: [Self; 5] = [Self::Fee, Self::AppealFee, Self::Hold, Self::Release, Self::Chargeback];
-
-    /// The name in the database.
+    /// The name in the key of its entry in the settlements.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Fee => "FEE",
@@ -32,11 +30,6 @@ impl EntryKind {
             Self::Release => "RELEASE",
             Self::Chargeback => "CHARGEBACK",
         }
-    }
-
-    /// From [`EntryKind::as_str`].
-    pub fn stored(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

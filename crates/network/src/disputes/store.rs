@@ -226,11 +226,12 @@ pub(crate) enum SortBy {
 }
 
 impl SortBy {
-    fn column(self) -> &'static str {
+    /// The time that decides, as the indexes have it. What has none counts as the far end of the calendar.
+    fn key(self) -> &'static str {
         match self {
-            Self::Opened => "opened",
-            Self::Closed => "closed",
-            Self::Deadline => "deadline",
+            Self::Opened => "opened_at",
+            Self::Closed => "coalesce(closed_at, 253402300800000000)",
+            Self::Deadline => "coalesce(deadline_at, 253402300800000000)",
         }
     }
 }
@@ -248,19 +249,14 @@ struct Condition {
     next: usize,
 }
 
-/// The key of the order: the sign turns it round, and what has no such time stands last.
-const KEY: &str = "cast($2 as bigint) * case $3 when 'closed' then coalesce(closed_at, 253402300800000000)
-        when 'deadline' then coalesce(deadline_at, 253402300800000000) else opened_at end";
-
 fn condition() -> Condition {
     let mut text = String::from(
-        "(account_id = $1 or acquiring_partner_id = $1)
-        and (cast($4 as text) is null or product_id = $4)
-        and (cast($5 as bigint) is null or opened_at >= $5) and (cast($6 as bigint) is null or opened_at < $6)
-        and (cast($7 as bigint) is null or closed_at >= $7) and (cast($8 as bigint) is null or closed_at < $8)
-        and (cast($9 as bigint) is null or updated_at >= $9) and (cast($10 as bigint) is null or updated_at < $10)",
+        "(cast($2 as text) is null or product_id = $2)
+        and (cast($3 as bigint) is null or opened_at >= $3) and (cast($4 as bigint) is null or opened_at < $4)
+        and (cast($5 as bigint) is null or closed_at >= $5) and (cast($6 as bigint) is null or closed_at < $6)
+        and (cast($7 as bigint) is null or updated_at >= $7) and (cast($8 as bigint) is null or updated_at < $8)",
     );
-    let mut next = 11;
+    let mut next = 9;
     for (column, count) in [
         ("framework || ':' || state", STATES_MAX),
         ("reason", 2 * FEW_MAX),
@@ -278,8 +274,6 @@ impl Filter {
     fn params(&self) -> Vec<Param<'_>> {
         let mut params = vec![
             Param::from(&self.account),
-            Param::from(if self.sort.descending { -1i64 } else { 1 }),
-            Param::from(self.sort.by.column()),
             Param::from(&self.product),
             Param::from(self.opened.0),
             Param::from(self.opened.1),
@@ -301,56 +295,95 @@ impl Filter {
     }
 }
 
-row! { struct KeyRow { position: i64 } }
 row! { struct CountRow { found: i64 } }
 
-/// Where a dispute stands in the order, to read on from it; `None` if the list's account has no such dispute.
-pub(crate) async fn position(tx: &mut Tx, filter: &Filter, id: &str) -> Result<Option<i64>, DbError> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "select {KEY} as position from disputes
-            where (account_id = $1 or acquiring_partner_id = $1) and dispute_id = $4"
-        )
-    });
-    let sign = if filter.sort.descending { -1i64 } else { 1 };
-    let row = tx.fetch_optional::<KeyRow>(&SQL, params![&filter.account, sign, filter.sort.by.column(), id]).await?;
-    Ok(row.map(|row| row.position))
+/// A place in an order: the time that decides, and the id among equals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    time: i64,
+    id: &'a str,
 }
 
-/// Disputes behind a place in the order, ascending; or before it, nearest first. An account's disputes are few beside its payments:
-/// whatever the order, those that pass the filters are sorted when they are asked for.
+row! { struct TimesRow { opened_at: i64, closed_at: Option<i64>, deadline_at: Option<i64> } }
+
+/// Where a dispute stands in the order, to read on from it; `None` if the list's account has no such dispute.
+pub(crate) async fn place<'a>(tx: &mut Tx, filter: &Filter, id: &'a str) -> Result<Option<Place<'a>>, DbError> {
+    let sql = "select opened_at, closed_at, deadline_at from disputes
+        where (account_id = $1 or acquiring_partner_id = $1) and dispute_id = $2";
+    let row = tx.fetch_optional::<TimesRow>(sql, params![&filter.account, id]).await?;
+    Ok(row.map(|row| {
+        let time = match filter.sort.by {
+            SortBy::Opened => Some(row.opened_at),
+            SortBy::Closed => row.closed_at,
+            SortBy::Deadline => row.deadline_at,
+        };
+        Place { time: time.unwrap_or(NEVER), id }
+    }))
+}
+
+/// The far end of the calendar, as in the indexes: 10000-01-01.
+const NEVER: i64 = 253_402_300_800_000_000;
+
+/// Disputes behind a place in the order, from there on; or those before it, nearest first. The account's own and those under it are
+/// read in the order of their indexes, as many as are wanted of each, and merged.
 pub(crate) async fn list(
     tx: &mut Tx,
     filter: &Filter,
-    (position, id): (i64, &str),
+    from: Option<Place<'_>>,
     backwards: bool,
     limit: i64,
 ) -> Result<Vec<DisputeRow>, DbError> {
+    let descending = filter.sort.descending != backwards;
+    let place =
+        from.unwrap_or(if descending { Place { time: i64::MAX, id: "" } } else { Place { time: i64::MIN, id: "" } });
     let mut params = filter.params();
-    params.extend([Param::from(position), Param::from(id), Param::from(limit)]);
-    tx.fetch_all(if backwards { &LIST_BACKWARDS } else { &LIST_FORWARDS }, &params).await
+    params.extend([Param::from(place.time), Param::from(place.id), Param::from(limit)]);
+    tx.fetch_all(list_text(filter.sort.by, descending), &params).await
 }
 
-static LIST_FORWARDS: LazyLock<String> = LazyLock::new(|| list_text(">", "asc"));
-static LIST_BACKWARDS: LazyLock<String> = LazyLock::new(|| list_text("<", "desc"));
+/// The statement of an order.
+fn list_text(by: SortBy, descending: bool) -> &'static str {
+    static TEXTS: LazyLock<[[String; 2]; 3]> = LazyLock::new(|| {
+        [SortBy::Opened, SortBy::Closed, SortBy::Deadline]
+            .map(|by| [("asc", ">"), ("desc", "<")].map(|(order, behind)| list_text_of(by.key(), order, behind)))
+    });
+    let by = match by {
+        SortBy::Opened => 0,
+        SortBy::Closed => 1,
+        SortBy::Deadline => 2,
+    };
+    &TEXTS[by][usize::from(descending)]
+}
 
-fn list_text(comparison: &str, order: &str) -> String {
+fn list_text_of(key: &str, order: &str, behind: &str) -> String {
     let Condition { text, next } = condition();
-    let [place, same, limit] = [next, next + 1, next + 2];
+    let [time, id, limit] = [next, next + 1, next + 2];
+    let part = |whose: &str| {
+        format!(
+            "select * from (select {}, {key} as position from disputes where {whose} and {text}
+                and {key} {behind}= cast(${time} as bigint)
+                and ({key} {behind} cast(${time} as bigint) or dispute_id {behind} cast(${id} as text))
+            order by {key} {order}, dispute_id {order} limit cast(${limit} as bigint)) part",
+            columns!()
+        )
+    };
     format!(
-        "select {} from (select disputes.*, {KEY} as position from disputes where {text}) found
-        where position {comparison} cast(${place} as bigint)
-            or (position = cast(${place} as bigint) and dispute_id {comparison} cast(${same} as text))
+        "select {} from (select * from ({}) own union all select * from ({}) under) found
         order by position {order}, dispute_id {order} limit cast(${limit} as bigint)",
-        columns!()
+        columns!(),
+        part("account_id = $1"),
+        // One that is its own Acquiring Partner's stands among its own already.
+        part("acquiring_partner_id = $1 and account_id <> $1")
     )
 }
 
 /// How many there are in all.
 pub(crate) async fn count(tx: &mut Tx, filter: &Filter) -> Result<i64, DbError> {
-    // The order is of no matter, but its parameters are there.
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!("select count(*) as found from disputes where {} and {KEY} is not null", condition().text)
+        format!(
+            "select count(*) as found from disputes where (account_id = $1 or acquiring_partner_id = $1) and {}",
+            condition().text
+        )
     });
     Ok(tx.fetch_one::<CountRow>(&SQL, &filter.params()).await?.found)
 }
@@ -432,49 +465,6 @@ pub(crate) async fn content(
     let sql = "select file_name, mime_type, content from dispute_attachments
         where account_id = $1 and dispute_id = $2 and attachment_id = $3";
     tx.fetch_optional(sql, params![account, dispute, attachment]).await
-}
-
-/// Adds entries behind those that a dispute has.
-pub(crate) async fn insert_entry(
-    tx: &mut Tx,
-    (account, dispute): (&str, &str),
-    (kind, amount, currency): (&str, i64, &str),
-    at: i64,
-) -> Result<(), DbError> {
-    let sql = "insert into dispute_entries (account_id, dispute_id, number, kind, amount, currency, occurred_at)
-        select $1, $2, coalesce(max(number), 0) + 1, $3, cast($4 as bigint), $5, cast($6 as bigint)
-        from dispute_entries where account_id = $1 and dispute_id = $2";
-    tx.execute(sql, params![account, dispute, kind, amount, currency, at]).await.map(drop)
-}
-
-row! {
-    /// An entry with what it is about.
-    pub(crate) struct EntryRow {
-        pub(crate) account_id: String,
-        pub(crate) dispute_id: String,
-        pub(crate) number: i64,
-        pub(crate) kind: String,
-        pub(crate) amount: i64,
-        pub(crate) currency: String,
-        pub(crate) occurred_at: i64,
-        pub(crate) payment_account_id: String,
-        pub(crate) payment_account_reference: String,
-        pub(crate) transaction_id: String,
-        pub(crate) transaction_reference: Option<String>,
-        pub(crate) purchase_reference: Option<String>,
-        pub(crate) capture_id: String,
-        pub(crate) capture_reference: Option<String>,
-    }
-}
-
-pub(crate) async fn entries(tx: &mut Tx, account: &str, from: i64, until: i64) -> Result<Vec<EntryRow>, DbError> {
-    let sql = "select e.account_id, e.dispute_id, e.number, e.kind, e.amount, e.currency, e.occurred_at, d.payment_account_id,
-            d.payment_account_reference, d.transaction_id, d.transaction_reference, d.purchase_reference, d.capture_id,
-            d.capture_reference
-        from dispute_entries e join disputes d on d.account_id = e.account_id and d.dispute_id = e.dispute_id
-        where e.account_id = $1 and e.occurred_at >= $2 and e.occurred_at < $3
-        order by e.occurred_at, e.dispute_id, e.number";
-    tx.fetch_all(sql, params![account, from, until]).await
 }
 
 row! {

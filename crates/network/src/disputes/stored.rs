@@ -205,8 +205,6 @@ impl StoredDispute {
             let owed = happened.case.closing.as_ref().map_or(0, |closing| closing.owed);
             let charged = if owed > 0 { self.charge_back(tx, ctx, owed).await? } else { 0 };
             for (kind, amount) in ledger::movements(happened, self.currency, charged) {
-                let place = (self.account.as_str(), self.id.as_str());
-                store::insert_entry(tx, place, (kind.as_str(), amount, self.currency.code()), happened.at).await?;
                 self.settle_entry(tx, kind, amount, charged > 0, happened.at).await?;
             }
             if happened.is_change() && happened.case.state.is_closed() {

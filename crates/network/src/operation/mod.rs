@@ -7,6 +7,7 @@
 mod call;
 mod category;
 mod once;
+mod perform;
 mod query;
 mod route;
 
@@ -37,6 +38,7 @@ pub use call::{Call, check, or_empty};
 pub use category::Category;
 pub(crate) use once::InFlight;
 pub use once::once;
+pub(crate) use perform::{Performed, perform};
 pub use query::Query;
 pub use route::{Content, Doc, Param, Route, ShapeOf, Source, Who};
 

@@ -40,4 +40,4 @@ pub use requests::{account_of, amend, cancel, create, is_in_progress, is_open, r
 pub use return_url::return_location;
 pub use short_link::short_link_target;
 pub use testing::testing_routes;
-pub use transactions::{ListedRow, list, object, settle_funding};
+pub use transactions::{ListedRow, list, object};

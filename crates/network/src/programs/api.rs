@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use kit::db::Tx;
 use kit::http::{ApiError, JsonBody};
-use protocol::krn::{PaymentProgramEnablementId, PaymentProgramPlanId, PricePlanId};
+use protocol::krn::PaymentProgramEnablementId;
 use protocol::shape::{Kind, shapes};
 use protocol::{Currency, KrnKind, Timestamp};
 use serde_json::{Value, json};
@@ -252,11 +252,9 @@ async fn price_plans(ctx: &Ctx, on: &OnBehalf) -> Result<Vec<&'static PricePlan>
 fn versions<T>(mut all: Vec<Dated<T>>, now: i64) -> Value {
     all.sort_by_key(|dated| (!is_in_force(dated, now), -dated.version));
     let view = |dated: &Dated<T>| {
-        json!({
-            "version": dated.version,
-            "effective_from": time(dated.effective_from),
-            "effective_to": dated.effective_to.map(time),
-        })
+        let mut object = json!({});
+        put_version(&mut object, dated);
+        object
     };
     all.iter().map(view).collect()
 }
@@ -290,10 +288,8 @@ async fn read_program_plan(
     wanted: Wanted,
     RawQuery(query): RawQuery,
 ) -> Result<Reply, ApiError> {
-    let plan = match id.parse::<PaymentProgramPlanId>() {
-        Ok(id) => program_plans(&ctx, &on).await?.into_iter().find(|plan| plan.id() == id),
-        Err(_) => None,
-    };
+    let plans = program_plans(&ctx, &on).await?;
+    let plan = plans.into_iter().find(|plan| plan.id().as_str() == id);
     let plan = plan.ok_or_else(|| not_found("The payment program plan does not exist."))?;
     let query = Query::read(query.as_deref(), &plan_params())?;
     let version = numbered(plan.versions.all(), &query)?.unwrap_or_else(|| plan.versions.at(ctx.clock.now()));
@@ -306,10 +302,15 @@ async fn read_program_plan(
         |program| program_view(program, &query),
     )?;
     object["payment_program_plan_id"] = json!(plan.id());
-    object["version"] = json!(version.version);
-    object["effective_from"] = json!(time(version.effective_from));
-    object["effective_to"] = json!(version.effective_to.map(time));
+    put_version(&mut object, &version);
     Ok(Reply::json(StatusCode::OK, &object))
+}
+
+/// Says which version of a plan it is that was read.
+fn put_version<T>(object: &mut Value, dated: &Dated<T>) {
+    object["version"] = json!(dated.version);
+    object["effective_from"] = json!(time(dated.effective_from));
+    object["effective_to"] = json!(dated.effective_to.map(time));
 }
 
 /// The version that is asked for by its number, if one is.
@@ -427,8 +428,13 @@ fn enablement_view(row: &EnablementRow) -> Value {
 
 async fn create_enablement(call: Call, JsonBody { value, .. }: JsonBody) -> Result<Response, ApiError> {
     check(shapes::programs::enablement_create(), &value)?;
-    call.once(&value, false, |tx, ctx, on, body| Box::pin(async move { enable(tx, &ctx, &on, &body, false).await }))
-        .await
+    call.once(&value, false, |tx, ctx, on, body| {
+        Box::pin(async move {
+            accounts::require_manageable(tx, &ctx, &on).await?;
+            enable(tx, &ctx, &on, &body, false).await
+        })
+    })
+    .await
 }
 
 async fn approve_program(call: Call, JsonBody { value, .. }: JsonBody) -> Result<Response, ApiError> {
@@ -513,6 +519,7 @@ async fn delete_enablement(call: Call, Path(params): Path<Vec<(String, String)>>
     call.write(move |tx, ctx, on| {
         let id = id.clone();
         Box::pin(async move {
+            accounts::require_manageable(tx, &ctx, &on).await?;
             let account = on.account.as_str();
             store::enablement(tx, account, &id).await?.ok_or_else(no_enablement)?;
             // Ours: a repeated DELETE finds what it wanted.
@@ -532,10 +539,7 @@ async fn read_price_plan(
     wanted: Wanted,
     RawQuery(query): RawQuery,
 ) -> Result<Reply, ApiError> {
-    let plan = match id.parse::<PricePlanId>() {
-        Ok(id) => price_plans(&ctx, &on).await?.into_iter().find(|plan| plan.id() == id),
-        Err(_) => None,
-    };
+    let plan = price_plans(&ctx, &on).await?.into_iter().find(|plan| plan.id().as_str() == id);
     let plan = plan.ok_or_else(|| not_found("The price plan does not exist."))?;
     let query = Query::read(query.as_deref(), &price_params())?;
     // Ours: a number says more than a moment.
@@ -573,9 +577,7 @@ async fn read_price_plan(
     };
     let mut object = page(&wanted, found, "rates", Line::cursor, view)?;
     object["price_plan_id"] = json!(plan.id());
-    object["version"] = json!(version.version);
-    object["effective_from"] = json!(time(version.effective_from));
-    object["effective_to"] = json!(version.effective_to.map(time));
+    put_version(&mut object, &version);
     object["state"] = json!("PUBLISHED");
     Ok(Reply::json(StatusCode::OK, &object))
 }

@@ -90,6 +90,9 @@ impl Schemas {
         if let Some(items) = schema.get("items") {
             schema["items"] = self.inside(items);
         }
+        if let Some(choices) = schema["anyOf"].as_array() {
+            schema["anyOf"] = choices.iter().map(|choice| self.inside(choice)).collect();
+        }
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             let described = properties.iter().map(|(name, member)| {
                 let mut member = self.inside(member);
@@ -129,6 +132,9 @@ fn visit(schema: &Value, holder: &str, found: &mut impl FnMut(&str, &Value)) {
     }
     if let Some(items) = schema.get("items") {
         visit(items, holder, found);
+    }
+    for choice in schema["anyOf"].as_array().into_iter().flatten() {
+        visit(choice, holder, found);
     }
     for (name, member) in schema["properties"].as_object().into_iter().flatten() {
         visit(member, name, found);

@@ -259,19 +259,19 @@ async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Reply, ApiError> {
     let filter = list_filter(query.as_deref().unwrap_or_default())?;
-    let before = wanted.before().map(|text| list_cursor(text, "ending_before")).transpose()?;
-    let after = wanted.after().filter(|text| !text.is_empty());
-    let after = after.map(|text| list_cursor(text, "starting_after")).transpose()?.unwrap_or((i64::MIN, String::new()));
+    let (place, backwards) = match (wanted.before(), wanted.after().filter(|text| !text.is_empty())) {
+        (Some(text), _) => (list_cursor(text, "ending_before")?, true),
+        (None, Some(text)) => (list_cursor(text, "starting_after")?, false),
+        (None, None) => ((i64::MIN, String::new()), false),
+    };
     let limit = wanted.limit();
     let (rows, total): (Vec<SettlementRow>, i64) = ctx
         .db
         .read(move |tx| -> UnitFuture<'_, Result<_, DbError>> {
             Box::pin(async move {
                 let account = on.account.as_str();
-                let rows = match &before {
-                    Some((time, id)) => store::settlements_before(tx, account, &filter, (*time, id), limit).await?,
-                    None => store::settlements_after(tx, account, &filter, (after.0, &after.1), limit).await?,
-                };
+                let from = ((place.0, place.1.as_str()), backwards);
+                let rows = store::settlements(tx, account, &filter, from, limit).await?;
                 Ok((rows, store::count_settlements(tx, account, &filter).await?))
             })
         })

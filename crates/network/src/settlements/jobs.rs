@@ -11,7 +11,7 @@ use kit::jobs::{self, Backoff, Handler, Job, NewJob, Outcome, Worker};
 use protocol::PartnerAccountId;
 
 use super::run::{self, Progress};
-use super::{bank, store};
+use super::{bank, files, store};
 use crate::accounts;
 use crate::ctx::Ctx;
 
@@ -29,12 +29,11 @@ const BACKOFF: Backoff = Backoff { first_us: SECOND_US, max_us: MINUTE_US, attem
 
 /// Lets the worker do this room's work; see [`start`].
 pub fn register(worker: Worker, ctx: &Ctx) -> Worker {
-    worker.register(DAYS, 1, BACKOFF, Days(ctx.clone())).register(PAYOUTS, 1, BACKOFF, Payouts(ctx.clone())).register(
-        RUN,
-        1,
-        BACKOFF,
-        Runs(ctx.clone()),
-    )
+    let worker = worker
+        .register(DAYS, 1, BACKOFF, Days(ctx.clone()))
+        .register(PAYOUTS, 1, BACKOFF, Payouts(ctx.clone()))
+        .register(RUN, 1, BACKOFF, Runs(ctx.clone()));
+    files::register(worker, ctx)
 }
 
 /// Makes sure that the sweeps' jobs exist; to be called at every start.
@@ -45,7 +44,7 @@ pub async fn start(tx: &mut Tx, now: i64) -> Result<(), DbError> {
     for kind in [DAYS, PAYOUTS] {
         jobs::enqueue(tx, &NewJob { kind, key: "sweep", payload: "", due_at: now }, now).await?;
     }
-    Ok(())
+    files::start(tx, now).await
 }
 
 /// Leaves the rest of a run to the workers, in the transaction that began it.

@@ -2,7 +2,7 @@
 //!
 //! Taking money writes nothing here. A [`run`](jobs) looks for movements that stand in no settlement (`source`, over
 //! [`crate::payments::ledger`]), turns each into lines (`line`, with `pricing` and `exchange`), and closes with what was carried
-//! before (`settlement`). A positive balance is paid out (`payout`, `bank`). Decisions are pure; each step is one bounded transaction.
+//! before (`settlement`). A positive balance is paid out (`payout`, `bank`); the reports go to the SFTP server ([`files`]). Decisions are pure; each step is one bounded transaction.
 //!
 //! Other rooms [`enter`] what moves money beside payments: fees of disputes, reversals, what is held back.
 
@@ -10,6 +10,7 @@ mod api;
 mod bank;
 mod entry;
 pub mod exchange;
+pub mod files;
 pub mod jobs;
 pub mod line;
 pub mod payout;

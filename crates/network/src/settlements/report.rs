@@ -85,12 +85,7 @@ pub(super) fn combined_csv(
     db: Db,
     row: SettlementRow,
 ) -> Result<impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static, ApiError> {
-    let mut head = summary_csv(&row)?;
-    head.push(b'\n');
-    let mut header = writer();
-    header.write_record(LINE_COLUMNS).map_err(ApiError::internal)?;
-    head.extend(header.into_inner().map_err(|error| ApiError::internal(error.into_error()))?);
-    let beginning = stream::iter([Ok(Bytes::from(head))]);
+    let beginning = stream::iter([Ok(Bytes::from(combined_head(&row)?))]);
     let pieces = stream::try_unfold((db, row, Some(0)), |(db, row, after)| async move {
         let Some(after) = after else { return Ok(None) };
         let (account, settlement) = (row.account_id.clone(), row.settlement_id.clone());
@@ -100,18 +95,29 @@ pub(super) fn combined_csv(
             })
             .await?;
         let next = lines.last().map(|line| line.number).filter(|_| lines.len() as i64 == PIECE);
-        Ok(Some((lines_csv(&lines)?, (db, row, next))))
+        Ok(Some((Bytes::from(lines_csv(&lines)?), (db, row, next))))
     });
     Ok(futures_util::StreamExt::chain(beginning, pieces))
 }
 
-fn lines_csv(lines: &[LineRow]) -> Result<Bytes, ApiError> {
+/// What stands before the lines: the summary, an empty line, the names of the columns.
+pub(super) fn combined_head(row: &SettlementRow) -> Result<Vec<u8>, ApiError> {
+    let mut head = summary_csv(row)?;
+    head.push(b'\n');
+    let mut header = writer();
+    header.write_record(LINE_COLUMNS).map_err(ApiError::internal)?;
+    head.extend(header.into_inner().map_err(|error| ApiError::internal(error.into_error()))?);
+    Ok(head)
+}
+
+/// A row for each line.
+pub(super) fn lines_csv(lines: &[LineRow]) -> Result<Vec<u8>, ApiError> {
     let mut writer = writer();
     for line in lines {
         let object = view::line(line)?;
         writer.write_record(LINE_COLUMNS.iter().map(|name| cell(&object[name]))).map_err(ApiError::internal)?;
     }
-    Ok(writer.into_inner().map_err(|error| ApiError::internal(error.into_error()))?.into())
+    writer.into_inner().map_err(|error| ApiError::internal(error.into_error()))
 }
 
 fn writer() -> csv::Writer<Vec<u8>> {

@@ -11,6 +11,7 @@ use kit::db::Tx;
 use kit::http::ApiError;
 use protocol::{EventType, PartnerAccountId, SettlementId};
 
+use super::files;
 use super::line::{self, Line};
 use super::payout::Payout;
 use super::settlement::{self, State, Totals};
@@ -394,7 +395,6 @@ impl Step<'_> {
             };
             store::insert_payout(self.tx, &payout).await?;
         }
-        // Ours: `settlement.report.uploaded-to-sftp` is not told, because there is no SFTP server yet that a file could be on.
         let event = NewEvent {
             event_type: EventType::SettlementReportCreated,
             subject: self.account,
@@ -403,7 +403,8 @@ impl Step<'_> {
             occurred_at: now,
             correlation_id,
         };
-        notifications::emit(self.tx, self.ctx, &event).await
+        notifications::emit(self.tx, self.ctx, &event).await?;
+        files::begin(self.tx, self.ctx, &row).await
     }
 }
 

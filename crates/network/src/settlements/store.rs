@@ -93,6 +93,16 @@ pub(super) async fn unfinished_runs(tx: &mut Tx, limit: i64) -> Result<Vec<RunKe
     tx.fetch_all(sql, params![limit]).await
 }
 
+/// Every column of a settlement, in the order of [`SettlementRow`].
+macro_rules! columns {
+    () => {
+        "account_id, settlement_id, run_id, payment_acquiring_account_id, currency, interval_start, interval_end, state,
+            payment_reference, sequence, opening_balance, settlement_amount, closing_balance, transactions, capture_amount,
+            refund_amount, chargeback_amount, chargeback_reversal_amount, fee_amount, tax_amount, adjustment_amount,
+            holdback_amount, release_amount, created_at"
+    };
+}
+
 row! {
     /// A settlement as stored.
     pub(super) struct SettlementRow {
@@ -126,13 +136,12 @@ row! {
 }
 
 pub(super) async fn insert_settlement(tx: &mut Tx, row: &SettlementRow) -> Result<(), DbError> {
-    let sql = "insert into settlements (account_id, settlement_id, run_id, payment_acquiring_account_id, currency,
-            interval_start, interval_end, state, payment_reference, sequence, opening_balance, settlement_amount,
-            closing_balance, transactions, capture_amount, refund_amount, chargeback_amount,
-            chargeback_reversal_amount, fee_amount, tax_amount, adjustment_amount, holdback_amount, release_amount,
-            created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-            $23, $24)";
+    let sql = concat!(
+        "insert into settlements (",
+        columns!(),
+        ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+            $23, $24)"
+    );
     let values = params![
         &row.account_id,
         &row.settlement_id,
@@ -197,11 +206,7 @@ pub(super) async fn set_state(tx: &mut Tx, account: &str, settlement: &str, stat
 }
 
 pub(super) async fn settlement(tx: &mut Tx, account: &str, id: &str) -> Result<Option<SettlementRow>, DbError> {
-    let sql = "select account_id, settlement_id, run_id, payment_acquiring_account_id, currency, interval_start,
-            interval_end, state, payment_reference, sequence, opening_balance, settlement_amount, closing_balance,
-            transactions, capture_amount, refund_amount, chargeback_amount, chargeback_reversal_amount, fee_amount,
-            tax_amount, adjustment_amount, holdback_amount, release_amount, created_at
-        from settlements where account_id = $1 and settlement_id = $2";
+    let sql = concat!("select ", columns!(), " from settlements where account_id = $1 and settlement_id = $2");
     tx.fetch_optional(sql, params![account, id]).await
 }
 
@@ -212,12 +217,12 @@ pub(super) async fn settlement_of_run(
     acquiring_account: &str,
     currency: &str,
 ) -> Result<Option<SettlementRow>, DbError> {
-    let sql = "select account_id, settlement_id, run_id, payment_acquiring_account_id, currency, interval_start,
-            interval_end, state, payment_reference, sequence, opening_balance, settlement_amount, closing_balance,
-            transactions, capture_amount, refund_amount, chargeback_amount, chargeback_reversal_amount, fee_amount,
-            tax_amount, adjustment_amount, holdback_amount, release_amount, created_at
-        from settlements
-        where account_id = $1 and run_id = $2 and payment_acquiring_account_id = $3 and currency = $4";
+    let sql = concat!(
+        "select ",
+        columns!(),
+        " from settlements
+        where account_id = $1 and run_id = $2 and payment_acquiring_account_id = $3 and currency = $4"
+    );
     tx.fetch_optional(sql, params![account, run, acquiring_account, currency]).await
 }
 
@@ -228,12 +233,12 @@ pub(super) async fn settlements_of_run(
     state: Option<&str>,
     limit: i64,
 ) -> Result<Vec<SettlementRow>, DbError> {
-    let sql = "select account_id, settlement_id, run_id, payment_acquiring_account_id, currency, interval_start,
-            interval_end, state, payment_reference, sequence, opening_balance, settlement_amount, closing_balance,
-            transactions, capture_amount, refund_amount, chargeback_amount, chargeback_reversal_amount, fee_amount,
-            tax_amount, adjustment_amount, holdback_amount, release_amount, created_at
-        from settlements where account_id = $1 and run_id = $2 and ($3 = '' or state = $3)
-        order by payment_acquiring_account_id, currency limit $4";
+    let sql = concat!(
+        "select ",
+        columns!(),
+        " from settlements where account_id = $1 and run_id = $2 and ($3 = '' or state = $3)
+        order by payment_acquiring_account_id, currency limit $4"
+    );
     tx.fetch_all(sql, params![account, run, state.unwrap_or_default(), limit]).await
 }
 
@@ -248,77 +253,69 @@ pub(super) struct Filter {
     pub(super) payment_acquiring_account_id: Option<String>,
 }
 
-/// Settlements from behind `(time, id)`, oldest first.
-pub(super) async fn settlements_after(
-    tx: &mut Tx,
-    account: &str,
-    filter: &Filter,
-    (after_time, after_id): (i64, &str),
-    limit: i64,
-) -> Result<Vec<SettlementRow>, DbError> {
-    let sql = "select account_id, settlement_id, run_id, payment_acquiring_account_id, currency, interval_start,
-            interval_end, state, payment_reference, sequence, opening_balance, settlement_amount, closing_balance,
-            transactions, capture_amount, refund_amount, chargeback_amount, chargeback_reversal_amount, fee_amount,
-            tax_amount, adjustment_amount, holdback_amount, release_amount, created_at
-        from settlements where account_id = $1 and interval_end > $2 and interval_start < $3
-            and ($4 = '' or currency = $4) and ($5 = '' or payment_acquiring_account_id = $5) 
-            and (created_at, settlement_id) > ($6, $7)
-        order by created_at, settlement_id limit $8";
-    let values = params![
-        account,
-        filter.ends_after.unwrap_or(i64::MIN),
-        filter.begins_before.unwrap_or(i64::MAX),
-        filter.currency.as_deref().unwrap_or_default(),
-        filter.payment_acquiring_account_id.as_deref().unwrap_or_default(),
-        after_time,
-        after_id,
-        limit
-    ];
-    tx.fetch_all(sql, values).await
+/// What a filter lets through.
+macro_rules! passes {
+    () => {
+        "account_id = $1 and interval_end > $2 and interval_start < $3 and ($4 = '' or currency = $4)
+            and ($5 = '' or payment_acquiring_account_id = $5)"
+    };
 }
 
-/// Settlements from before `(time, id)`, newest first.
-pub(super) async fn settlements_before(
+impl Filter {
+    fn params<'a>(&'a self, account: &'a str) -> Vec<Param<'a>> {
+        vec![
+            account.into(),
+            self.ends_after.unwrap_or(i64::MIN).into(),
+            self.begins_before.unwrap_or(i64::MAX).into(),
+            self.currency.as_deref().unwrap_or_default().into(),
+            self.payment_acquiring_account_id.as_deref().unwrap_or_default().into(),
+        ]
+    }
+}
+
+/// Settlements from behind `(time, id)`, oldest first; backwards those before it, newest first.
+pub(super) async fn settlements(
     tx: &mut Tx,
     account: &str,
     filter: &Filter,
-    (before_time, before_id): (i64, &str),
+    ((time, id), backwards): ((i64, &str), bool),
     limit: i64,
 ) -> Result<Vec<SettlementRow>, DbError> {
-    let sql = "select account_id, settlement_id, run_id, payment_acquiring_account_id, currency, interval_start,
-            interval_end, state, payment_reference, sequence, opening_balance, settlement_amount, closing_balance,
-            transactions, capture_amount, refund_amount, chargeback_amount, chargeback_reversal_amount, fee_amount,
-            tax_amount, adjustment_amount, holdback_amount, release_amount, created_at
-        from settlements where account_id = $1 and interval_end > $2 and interval_start < $3
-            and ($4 = '' or currency = $4) and ($5 = '' or payment_acquiring_account_id = $5) 
-            and (created_at, settlement_id) < ($6, $7)
-        order by created_at desc, settlement_id desc limit $8";
-    let values = params![
-        account,
-        filter.ends_after.unwrap_or(i64::MIN),
-        filter.begins_before.unwrap_or(i64::MAX),
-        filter.currency.as_deref().unwrap_or_default(),
-        filter.payment_acquiring_account_id.as_deref().unwrap_or_default(),
-        before_time,
-        before_id,
-        limit
-    ];
-    tx.fetch_all(sql, values).await
+    let forwards_sql = concat!(
+        "select ",
+        columns!(),
+        " from settlements where ",
+        passes!(),
+        " and (created_at, settlement_id) > ($6, $7) order by created_at, settlement_id limit $8"
+    );
+    let backwards_sql = concat!(
+        "select ",
+        columns!(),
+        " from settlements where ",
+        passes!(),
+        " and (created_at, settlement_id) < ($6, $7) order by created_at desc, settlement_id desc limit $8"
+    );
+    let mut values = filter.params(account);
+    values.extend([Param::from(time), Param::from(id), Param::from(limit)]);
+    tx.fetch_all(if backwards { backwards_sql } else { forwards_sql }, &values).await
 }
 
 row! { struct CountRow { found: i64 } }
 
 pub(super) async fn count_settlements(tx: &mut Tx, account: &str, filter: &Filter) -> Result<i64, DbError> {
-    let sql = "select count(*) as found from settlements where account_id = $1 and interval_end > $2
-            and interval_start < $3 and ($4 = '' or currency = $4) and ($5 = '' or payment_acquiring_account_id = $5)";
-    let values = params![
-        account,
-        filter.ends_after.unwrap_or(i64::MIN),
-        filter.begins_before.unwrap_or(i64::MAX),
-        filter.currency.as_deref().unwrap_or_default(),
-        filter.payment_acquiring_account_id.as_deref().unwrap_or_default()
-    ];
-    Ok(tx.fetch_one::<CountRow>(sql, values).await?.found)
+    let sql = concat!("select count(*) as found from settlements where ", passes!());
+    Ok(tx.fetch_one::<CountRow>(sql, &filter.params(account)).await?.found)
+}
+
+/// Every column of a line, in the order of [`LineRow`].
+macro_rules! line_columns {
+    () => {
+        "number, settlement_transaction_id, type as kind, detailed_type, amount, tax_amount, tax_rate, currency,
+            transaction_event_amount, transaction_event_currency, exchange_rate, occurred_at, partner_account_id,
+            payment_account_id, payment_account_reference, payment_transaction_id, payment_transaction_reference,
+            purchase_reference, payment_capture_id, payment_capture_reference, payment_refund_id,
+            payment_refund_reference, payment_chargeback_id, dispute_id"
+    };
 }
 
 row! {
@@ -405,13 +402,12 @@ pub(super) async fn lines_after(
     after: i64,
     limit: i64,
 ) -> Result<Vec<LineRow>, DbError> {
-    let sql = "select number, settlement_transaction_id, type as kind, detailed_type, amount, tax_amount, tax_rate,
-            currency, transaction_event_amount, transaction_event_currency, exchange_rate, occurred_at, partner_account_id,
-            payment_account_id, payment_account_reference, payment_transaction_id, payment_transaction_reference,
-            purchase_reference, payment_capture_id, payment_capture_reference, payment_refund_id,
-            payment_refund_reference, payment_chargeback_id, dispute_id
-        from settlement_transactions where account_id = $1 and settlement_id = $2 and number > $3
-        order by number limit $4";
+    let sql = concat!(
+        "select ",
+        line_columns!(),
+        " from settlement_transactions where account_id = $1 and settlement_id = $2 and number > $3
+        order by number limit $4"
+    );
     tx.fetch_all(sql, params![account, settlement, after, limit]).await
 }
 
@@ -423,13 +419,12 @@ pub(super) async fn lines_before(
     before: i64,
     limit: i64,
 ) -> Result<Vec<LineRow>, DbError> {
-    let sql = "select number, settlement_transaction_id, type as kind, detailed_type, amount, tax_amount, tax_rate,
-            currency, transaction_event_amount, transaction_event_currency, exchange_rate, occurred_at, partner_account_id,
-            payment_account_id, payment_account_reference, payment_transaction_id, payment_transaction_reference,
-            purchase_reference, payment_capture_id, payment_capture_reference, payment_refund_id,
-            payment_refund_reference, payment_chargeback_id, dispute_id
-        from settlement_transactions where account_id = $1 and settlement_id = $2 and number < $3
-        order by number desc limit $4";
+    let sql = concat!(
+        "select ",
+        line_columns!(),
+        " from settlement_transactions where account_id = $1 and settlement_id = $2 and number < $3
+        order by number desc limit $4"
+    );
     tx.fetch_all(sql, params![account, settlement, before, limit]).await
 }
 

@@ -56,6 +56,13 @@ pub(super) fn report_created(row: &SettlementRow, base_url: &str) -> Result<Valu
     Ok(object)
 }
 
+/// The payload of `settlement.report.uploaded-to-sftp`.
+pub(super) fn uploaded(row: &SettlementRow, file_name: &str) -> Result<Value, ApiError> {
+    let mut object = without_totals(row)?;
+    object["file_name"] = json!(file_name);
+    Ok(object)
+}
+
 /// One line. What it has nothing of is absent.
 pub(super) fn line(row: &LineRow) -> Result<Value, ApiError> {
     let mut object = Map::new();

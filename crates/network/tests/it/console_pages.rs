@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use serde_json::json;
 
 use crate::harness::{self, End, Wishes, ends, places};
-use crate::payments_steps::{post, request_body};
+use crate::payments_steps::{post, request_body, transaction};
 
 struct Browser {
     client: reqwest::Client,
@@ -167,6 +167,10 @@ async fn every_page_is_whole_and_takes_no_inline_script() {
             (format!("/console/webhooks/{owner}/{delivery}"), vec!["Send it once more", "The body of every attempt"]),
             ("/console/events".to_owned(), vec!["payment.request.state-change.submitted"]),
             ("/console/accounts".to_owned(), vec![end.partner(), "Tallow &amp; Tern"]),
+            (format!("/console/accounts/{}", end.partner()), vec!["Be Klarna", "Payment product", "Terminate it"]),
+            (format!("/console/accounts/{owner}"), vec!["Reference"]),
+            ("/console/settlements".to_owned(), vec!["No settlement", "Settle what has happened"]),
+            ("/console/disputes".to_owned(), vec!["No dispute"]),
             ("/console/faults".to_owned(), vec!["Nothing goes wrong"]),
             ("/console/snapshots".to_owned(), vec!["2026-03-02T10:00:00Z", "seeded"]),
         ] {
@@ -179,7 +183,14 @@ async fn every_page_is_whole_and_takes_no_inline_script() {
             assert!(!page.text.contains(" style=") && !page.text.contains("<script>"), "{path}");
             assert!(!page.text.contains(end.ap_key()), "{path}");
         }
-        for path in ["/console/requests/call_0", "/console/payments/krn:x", "/console/webhooks/krn:x/y"] {
+        for path in [
+            "/console/requests/call_0",
+            "/console/payments/krn:x",
+            "/console/webhooks/krn:x/y",
+            "/console/accounts/krn:x",
+            "/console/settlements/krn:x",
+            "/console/disputes/krn:x",
+        ] {
             assert_eq!(browser.get(path).await.status, 404, "{path}");
         }
         for asset in ["/assets/console.css", "/assets/console.js"] {
@@ -226,6 +237,65 @@ async fn forms_do_what_they_say_and_say_what_is_wrong() {
         assert_eq!(browser.post("/console/clock", &[csrf, ("advance", "tomorrow")]).await.status, 400);
         assert_eq!(browser.post("/console/snapshots", &[csrf, ("act", "restore"), ("name", "here")]).await.status, 303);
         assert!(browser.get("/console/snapshots").await.text.contains("2026-03-02T10:00:00Z"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_klarna_the_bank_and_customers_do_is_done_from_the_pages() {
+    for end in ends().await {
+        let browser = Browser::new(&end);
+        browser.get("/console").await;
+        let csrf = browser.csrf().await;
+        let csrf = ("csrf", csrf.as_str());
+        let transaction = transaction(&end, "t-1").await;
+        let id = transaction["payment_transaction_id"].as_str().unwrap();
+        let capture = post(&end, &format!("/transactions/{id}/capture"), &json!({"capture_amount": 1000})).await;
+        let capture = capture.expect(201)["payment_capture_id"].as_str().unwrap().to_owned();
+
+        // A customer objects, and Klarna decides.
+        assert!(browser.get(&format!("/console/payments/{id}")).await.text.contains("Let the customer dispute it"));
+        let fields =
+            [csrf, ("account_id", end.partner()), ("payment_capture_id", &capture), ("reason", "INCORRECT_AMOUNT")];
+        let opened = browser.post("/console/disputes", &fields).await;
+        assert_eq!(opened.status, 303, "{}", opened.text);
+        let dispute = opened.location.unwrap();
+        assert!(browser.get(&dispute).await.text.contains("Klarna finds for the customer"));
+        assert!(browser.get("/console/disputes").await.text.contains("Incorrect amount"));
+        assert_eq!(browser.post(&dispute, &[("csrf", ""), ("deed", "lost")]).await.status, 403);
+        assert_eq!(browser.post(&dispute, &[csrf, ("deed", "lost")]).await.status, 303);
+        let repeated = browser.post(&dispute, &[csrf, ("deed", "withdraw")]).await;
+        assert_eq!(repeated.status, if browser.get(&dispute).await.text.contains("Closed") { 409 } else { 303 });
+
+        // The day is closed and paid.
+        assert_eq!(browser.post("/console/settlements", &[csrf]).await.status, 303);
+        let list = browser.get("/console/settlements").await.text;
+        let (_, rest) = list.split_once("href=\"/console/settlements/krn").expect("a settlement");
+        let settlement = format!("/console/settlements/krn{}", rest.split('"').next().unwrap());
+        let page = browser.get(&settlement).await;
+        assert!(page.text.contains("Settlement amount") && page.text.contains("t-1"), "{}", page.text);
+        for (file, beginning) in [("csv", "settlement_id;"), ("pdf", "%PDF-")] {
+            assert!(browser.get(&format!("{settlement}/{file}")).await.text.starts_with(beginning), "{file}");
+        }
+        assert_eq!(browser.get(&format!("{settlement}/exe")).await.status, 404);
+
+        // The Partner is judged.
+        let account = format!("/console/accounts/{}", end.partner());
+        let fields = [csrf, ("deed", "decision"), ("decision_type", "OTHER_RISK"), ("product_state", "")];
+        assert_eq!(browser.post(&account, &fields).await.status, 303);
+        let page = browser.get(&account).await.text;
+        assert!(page.contains("Other risk") && page.contains("Disabled"), "{page}");
+        post(&end, "/requests", &request_body(&end)).await.refused(403, "OPERATION_FORBIDDEN");
+        let product = end.ap(Method::GET, &format!("/v2/accounts/{}/products/payment", end.partner()), None).await;
+        let product = product.expect(200)[0]["product_id"].as_str().unwrap().to_owned();
+        let enable = [csrf, ("deed", "product"), ("product_id", &product), ("state", "ENABLED")];
+        assert_eq!(browser.post(&account, &enable).await.status, 303);
+        post(&end, "/requests", &request_body(&end)).await.expect(201);
+        let wrong = [csrf, ("deed", "product"), ("product_id", &product), ("state", "SOLD")];
+        let page = browser.post(&account, &wrong).await;
+        assert_eq!(page.status, 400);
+        assert!(page.text.contains("must be one of"), "{}", page.text);
+        assert_eq!(browser.post(&account, &[csrf, ("deed", "account"), ("state", "DISABLED")]).await.status, 303);
+        assert!(browser.get(&account).await.text.contains("Lift the account"));
     }
 }
 

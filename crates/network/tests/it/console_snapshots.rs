@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use http::Method;
+use kit::secret_box::{Keyring, SecretBox};
 use serde_json::{Value, json};
 
 use crate::harness::{self, End, Wishes, ends, places};
 use crate::payments_steps::{post, request_body};
+use crate::sealed;
 
 const KEYS: &str = "/v2/notification/signing-keys";
 
@@ -136,5 +138,34 @@ async fn a_restoration_reaches_other_processes_and_survives_a_restart() {
         assert_eq!(keys(&again).await, 0);
         assert_eq!(again.ap(Method::GET, "/testing/snapshots/seeded", None).await.expect(200)["name"], "seeded");
         again.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_put_back_as_long_as_its_key_is_there_and_moves_to_the_new_one() {
+    const NEXT: &str = "next:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let old = format!("test:{}=", "A".repeat(43));
+    let keyring = |lines: &[&str]| SecretBox::new(Keyring::from_env_text(&lines.join("\n")).unwrap());
+    for place in places().await {
+        let first = harness::start(&place, Wishes::default()).await;
+        first.signing_key().await;
+        take(&first, "old-key").await;
+        first.stop().await;
+
+        let both = harness::start_with(&place, Wishes::default(), keyring(&[NEXT, &old])).await;
+        sealed::wait_until_moved(&both).await;
+        restore(&both, "old-key").await;
+        assert_eq!(keys(&both).await, 1);
+        sealed::wait_until_moved(&both).await;
+        both.stop().await;
+
+        // What was put back stands under the new key; the copy does not.
+        let next = harness::start_with(&place, Wishes::default(), keyring(&[NEXT])).await;
+        next.signing_key().await;
+        let answer = next.ap(Method::POST, "/testing/snapshots/old-key/restore", None).await;
+        answer.refused(409, "RESOURCE_CONFLICT");
+        assert!(answer.text.contains("the key test"), "{}", answer.text);
+        assert_eq!(keys(&next).await, 2, "nothing was changed");
+        next.stop().await;
     }
 }

@@ -186,10 +186,8 @@ async fn an_sftp_user_opens_the_files_of_its_account_with_its_password() {
         let made = make(&end, "sftp", json!({})).await;
         let open = async |password: &str| {
             let (name, password) = (made["identity"]["username"].as_str().unwrap().to_owned(), password.to_owned());
-            let unit = end.ctx.db.write(move |tx| {
-                Box::pin(async move { sftp_user::authenticate(tx, &name, &password, BEGINNING).await })
-            });
-            unit.await.unwrap().map(|account| account.to_string())
+            let found = sftp_user::sign_in(&end.ctx, &name, &password, Some([127, 0, 0, 1].into())).await.unwrap();
+            found.map(|user| user.account.to_string())
         };
         let password = made["secret"]["secret"].as_str().unwrap();
         assert_eq!(open(password).await, Some(end.credentials.acquiring_partner.account_id.clone()));

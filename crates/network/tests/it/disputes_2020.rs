@@ -58,7 +58,7 @@ async fn a_case_goes_from_agreement_through_arbitration_to_its_end_by_time_alone
         assert_eq!((&object["state"], &object["closed_at"]), (&json!("CLOSED"), &closed));
         assert_eq!(object["state_context"], json!({"dispute_outcome": "LOST", "closed_at": closed}));
         assert_eq!(charged_back(&end, &transaction).await, AMOUNT);
-        assert_eq!(ledger(&end).await, [("FEE".to_owned(), -750), ("CHARGEBACK".to_owned(), -AMOUNT)]);
+        assert_eq!(ledger(&end).await, [("DISPUTE_FEE".to_owned(), -750), ("CHARGEBACK".to_owned(), -AMOUNT)]);
         let wanted = [
             "pre-arbitration",
             "arbitration-pending",

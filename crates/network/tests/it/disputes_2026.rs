@@ -94,7 +94,7 @@ async fn evidence_that_convinces_wins() {
         );
         // What was proposed is owed all the same.
         assert_eq!(charged_back(&end, &transaction).await, 1000);
-        assert_eq!(ledger(&end).await, [("FEE".to_owned(), -750), ("CHARGEBACK".to_owned(), -1000)]);
+        assert_eq!(ledger(&end).await, [("DISPUTE_FEE".to_owned(), -750), ("CHARGEBACK".to_owned(), -1000)]);
         let told = told(&end).await;
         let kinds: Vec<_> = told.iter().map(|(kind, _)| kind.as_str()).collect();
         assert_eq!(kinds, ["initiated", "representment", "closed", "chargeback"]);
@@ -233,11 +233,11 @@ async fn what_is_held_is_released_when_the_dispute_is_won_and_kept_when_it_is_lo
         entries.sort();
         let wanted = [
             entry("CHARGEBACK", -AMOUNT),
-            entry("FEE", -750),
-            entry("FEE", -750),
-            entry("HOLD", -AMOUNT),
-            entry("HOLD", -AMOUNT),
-            entry("RELEASE", AMOUNT),
+            entry("CHARGEBACK_REVERSAL", AMOUNT),
+            entry("DISPUTE_FEE", -750),
+            entry("DISPUTE_FEE", -750),
+            entry("HOLDBACK", -AMOUNT),
+            entry("HOLDBACK", -AMOUNT),
             entry("RELEASE", AMOUNT),
         ];
         assert_eq!(entries, wanted);

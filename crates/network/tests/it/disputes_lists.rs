@@ -341,7 +341,7 @@ async fn settings_hold_for_disputes_to_come() {
         let before = get(&end, &format!("/{}", id(&before))).await.expect(200);
         assert_eq!(before["configuration"], json!({"base_framework": OLD, "options": {"hold_policy": "NONE"}}));
         let kinds: BTreeSet<_> = ledger(&end).await.into_iter().map(|(kind, _)| kind).collect();
-        assert_eq!(kinds, ["CHARGEBACK", "FEE", "HOLD", "RELEASE"].map(str::to_owned).into());
+        assert_eq!(kinds, ["CHARGEBACK", "DISPUTE_FEE", "HOLDBACK", "RELEASE"].map(str::to_owned).into());
     }
 }
 

@@ -78,18 +78,28 @@ pub async fn kinds(end: &End) -> Vec<String> {
     told(end).await.into_iter().map(|(kind, _)| kind).collect()
 }
 
-/// What disputes did to the Partner's balance: kinds and amounts.
+kit::row! { struct MovedRow { kind: String, amount: i64, at: i64 } }
+
+/// What disputes did to the Partner's balance, for settlements to take up: kinds and signed amounts, in the order of time.
 pub async fn ledger(end: &End) -> Vec<(String, i64)> {
-    let account: protocol::PartnerAccountId = end.partner().parse().unwrap();
-    let entries = end
+    let account = end.partner().to_owned();
+    let rows: Vec<MovedRow> = end
         .ctx
         .db
         .read(move |tx| -> kit::db::UnitFuture<'_, Result<_, kit::db::DbError>> {
-            Box::pin(async move { network::disputes::ledger(tx, &account, i64::MIN, i64::MAX).await })
+            Box::pin(async move {
+                let sql = "select type as kind, amount, occurred_at as at from settlement_entries
+                    where account_id = $1 and dispute_id is not null
+                    union all select 'CHARGEBACK' as kind, amount, created_at as at from payment_chargebacks
+                    where account_id = $1
+                    order by at, kind desc";
+                tx.fetch_all(sql, kit::params![&account]).await
+            })
         })
         .await
         .unwrap();
-    entries.into_iter().map(|entry| (entry.kind.as_str().to_owned(), entry.amount)).collect()
+    let sign = |kind: &str| if matches!(kind, "RELEASE" | "CHARGEBACK_REVERSAL") { 1 } else { -1 };
+    rows.into_iter().map(|row| (row.kind.clone(), sign(&row.kind) * row.amount)).collect()
 }
 
 /// What is charged back on a transaction.

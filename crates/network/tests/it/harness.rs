@@ -70,6 +70,7 @@ pub struct Wishes {
     pub bootstrap_link_file: Option<PathBuf>,
     pub outbound: OutboundConfig,
     pub serve: ServeConfig,
+    pub sftp: bool,
 }
 
 impl Default for Wishes {
@@ -82,6 +83,7 @@ impl Default for Wishes {
             bootstrap_link_file: None,
             outbound: OutboundConfig::default(),
             serve: ServeConfig::default(),
+            sftp: false,
         }
     }
 }
@@ -129,6 +131,7 @@ pub async fn start_with(place: &Place, wishes: Wishes, secrets: SecretBox) -> En
     options.credentials_file = wishes.credentials_file;
     options.bootstrap_link_file = wishes.bootstrap_link_file;
     options.outbound = wishes.outbound;
+    options.sftp_listen = wishes.sftp.then(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let scheme = if wishes.serve.tls.is_some() { "https" } else { "http" };
     options.serve = wishes.serve;
     let network = Network::start(options).await.unwrap();

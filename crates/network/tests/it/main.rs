@@ -40,5 +40,6 @@ mod reference;
 mod routes;
 mod sealed;
 mod settlements;
+mod sftp;
 mod tokens;
 mod websdk;

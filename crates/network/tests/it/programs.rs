@@ -37,6 +37,23 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_switched_before_the_partner_is_operational() {
+    for end in ends().await {
+        let partner = crate::accounts_steps::onboarded(&end, "p+slow").await;
+        let path = format!("/v2/accounts/{partner}{ENABLEMENTS}");
+        let body = json!({"payment_program_id": program(&end, "Pay in 6 months").await});
+        end.ap(Method::POST, &path, Some(&body)).await.refused(409, "RESOURCE_CONFLICT");
+        crate::accounts_steps::advance(&end, "PT61S").await;
+        let made = end.ap(Method::POST, &path, Some(&body)).await.expect(201);
+        let one = format!("{path}/{}", made["payment_program_enablement_id"].as_str().unwrap());
+        let state = format!("/testing/accounts/{partner}/state");
+        end.ap(Method::PUT, &state, Some(&json!({"state": "DISABLED"}))).await.expect(200);
+        end.ap(Method::DELETE, &one, None).await.refused(403, "OPERATION_FORBIDDEN");
+        assert_eq!(end.ap(Method::GET, &one, None).await.expect(200)["state"], "ACTIVE");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn profiles_name_the_plans_that_can_be_read() {
     for end in ends().await {
         let profiles = end.ap(Method::GET, "/v2/distribution/products/payment/profiles", None).await.expect(200);

@@ -596,15 +596,19 @@ async fn lists_are_filtered_and_paged() {
             assert_eq!(list["pagination"]["total"], count, "{query}");
         }
         let first = end.ap(Method::GET, "/v2/settlements?size=1", None).await.expect(200);
-        assert_eq!(first["settlements"], json!([settlements[0]]));
+        // Meanwhile a payout may have moved on: which ones they are counts.
+        let ids = |list: &Value| -> Vec<Value> {
+            list["settlements"].as_array().unwrap().iter().map(|one| one["settlement_id"].clone()).collect()
+        };
+        assert_eq!(ids(&first), [settlements[0]["settlement_id"].clone()]);
         let after = first["pagination"]["last_item"].as_str().unwrap();
         let second =
             end.ap(Method::GET, &format!("/v2/settlements?size=1&starting_after={after}"), None).await.expect(200);
-        assert_eq!(second["settlements"], json!([settlements[1]]));
+        assert_eq!(ids(&second), [settlements[1]["settlement_id"].clone()]);
         let before = second["pagination"]["first_item"].as_str().unwrap();
         let back =
             end.ap(Method::GET, &format!("/v2/settlements?size=1&ending_before={before}"), None).await.expect(200);
-        assert_eq!(back["settlements"], first["settlements"]);
+        assert_eq!(ids(&back), ids(&first));
 
         let lines_at = path(&settlement, "/transactions");
         let page = end.ap(Method::GET, &format!("{lines_at}?size=2"), None).await.expect(200);

@@ -26,11 +26,12 @@ pub struct Row {
     kind: Kind,
     required: bool,
     personal: bool,
+    nullable: bool,
 }
 
 impl Row {
     pub fn new(path: impl Into<String>, kind: Kind) -> Self {
-        Self { path: path.into(), kind, required: false, personal: false }
+        Self { path: path.into(), kind, required: false, personal: false, nullable: false }
     }
 
     /// Must be there, if what it stands in is there.
@@ -42,6 +43,12 @@ impl Row {
     /// Holds personal data, as does all that is below it: reasons never show it.
     pub fn personal(mut self) -> Self {
         self.personal = true;
+        self
+    }
+
+    /// An object or array in whose place `null` is sent where there is none: schemas say so.
+    pub fn nullable(mut self) -> Self {
+        self.nullable = true;
         self
     }
 
@@ -74,7 +81,7 @@ impl Shape {
     /// # Panics
     /// If rows contradict each other (one says text, another puts members below it): tables are constants, and tests compile them all.
     pub fn new(rows: impl IntoIterator<Item = Row>, rules: &[Rule]) -> Self {
-        let mut root = Node { kind: NodeKind::Object(Vec::new()), required: true, personal: false };
+        let mut root = Node { kind: NodeKind::Object(Vec::new()), required: true, personal: false, nullable: false };
         for row in rows {
             root.insert(&row);
         }
@@ -133,6 +140,7 @@ struct Node {
     kind: NodeKind,
     required: bool,
     personal: bool,
+    nullable: bool,
 }
 
 #[derive(Debug)]
@@ -144,7 +152,7 @@ enum NodeKind {
 
 impl Node {
     fn any() -> Self {
-        Self { kind: NodeKind::Leaf(Kind::Any), required: false, personal: false }
+        Self { kind: NodeKind::Leaf(Kind::Any), required: false, personal: false, nullable: false }
     }
 
     fn insert(&mut self, row: &Row) {
@@ -158,6 +166,7 @@ impl Node {
         }
         node.required |= row.required;
         node.personal |= row.personal;
+        node.nullable |= row.nullable;
         match (&mut node.kind, &row.kind) {
             (NodeKind::Array { min, max, .. }, Kind::Array { min: row_min, max: row_max }) => {
                 (*min, *max) = (*row_min, *row_max);

@@ -12,9 +12,13 @@ impl Shape {
 }
 
 impl Node {
-    /// The schema as a member: `null` is absent, so a value that may be absent may be null.
+    /// The schema as a member: `null` is absent, so a value that may be absent may be null. Of objects and arrays only those say so that
+    /// are sent as null.
     fn member_schema(&self) -> Value {
         let mut schema = self.schema();
+        if self.nullable {
+            return json!({"anyOf": [schema, {"type": "null"}]});
+        }
         if self.required || !matches!(self.kind, NodeKind::Leaf(_)) {
             return schema;
         }

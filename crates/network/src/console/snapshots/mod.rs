@@ -4,6 +4,10 @@
 //! A copy, and a restoration, is one transaction. What is about the installation itself stays as it is: the log of calls, who is
 //! signed in at the console, how often a process was started. The clock goes back to its distance from then. Work that was under way
 //! when the copy was made begins again. Afterwards this process forgets what it remembered at once, others within a second.
+//!
+//! Two things end a snapshot. A migration: a copy holds rows of the tables that were, and nothing brings those up to date. And the loss of
+//! the key that its secrets are sealed with: copies are not moved to a new key; going back moves what they hold, as long as the old key
+//! is there. Both are refused, saying so, and leave everything as it was.
 
 mod api;
 mod store;
@@ -14,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
 use crate::operation::{conflict, forbidden, not_found};
+use crate::sealed::SEALED;
 use crate::seed;
 
 pub use api::routes;
@@ -98,7 +103,7 @@ async fn take(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<SnapshotRow, ApiErro
     Ok(row)
 }
 
-async fn restore(tx: &mut Tx, name: &str) -> Result<SnapshotRow, ApiError> {
+async fn restore(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<SnapshotRow, ApiError> {
     let Some(row) = store::read(tx, name).await? else {
         let message = if name == SEEDED {
             "This database was not seeded by a version that keeps its beginning."
@@ -107,8 +112,13 @@ async fn restore(tx: &mut Tx, name: &str) -> Result<SnapshotRow, ApiError> {
         };
         return Err(not_found(message));
     };
-    if row.schema_version != store::schema_version(tx).await? {
-        return Err(conflict("The snapshot was made by another version, whose tables were different."));
+    let present = store::schema_version(tx).await?;
+    if row.schema_version != present {
+        return Err(conflict(format!(
+            "The snapshot holds the tables of an earlier version (migrations: {}; now: {present}), and cannot be brought up to date. \
+             Nothing was changed. Remove it, or begin with an empty database where the seeded state is wanted.",
+            row.schema_version
+        )));
     }
     let copied: Vec<Copied> = serde_json::from_str(&row.tables).map_err(ApiError::internal)?;
     let tables = tables(tx).await?;
@@ -116,6 +126,12 @@ async fn restore(tx: &mut Tx, name: &str) -> Result<SnapshotRow, ApiError> {
     for table in &tables {
         let copy = copied.iter().find(|copied| copied.table == *table).and_then(|copied| copied.copy.as_deref());
         tx.refill_table(table, copy).await?;
+    }
+    if let Some(key) = kit::sealed::missing_key(tx, SEALED, &ctx.secrets).await? {
+        return Err(conflict(format!(
+            "The snapshot holds secrets that are sealed with the key {key}, which this end no longer has. Nothing was changed. Put the \
+             key back into the keyring, or remove the snapshot."
+        )));
     }
     store::release_jobs(tx).await?;
     seed::set_clock_back(tx, row.clock_offset_us).await?;
@@ -159,7 +175,7 @@ pub(crate) async fn act(ctx: &Ctx, account: &str, name: &str, act: Act) -> Resul
                     match act {
                         Act::Take => take(tx, &ctx, &name).await.map(Some),
                         Act::Restore => {
-                            let row = restore(tx, &name).await?;
+                            let row = restore(tx, &ctx, &name).await?;
                             // Before the commit: a unit that comes behind this one must not judge what was put back by the time
                             // that was moved to since.
                             ctx.clock.set_offset(row.clock_offset_us);
@@ -174,6 +190,8 @@ pub(crate) async fn act(ctx: &Ctx, account: &str, name: &str, act: Act) -> Resul
     if act == Act::Restore {
         // Whatever came of the commit, the database knows.
         follow(ctx).await?;
+        // What stands under an older key moves to the current one, as at a start.
+        kit::sealed::start(&ctx.db, &ctx.secrets, ctx.clock.now()).await?;
     }
     row
 }

@@ -3,12 +3,15 @@
 //! Pages are made here, work without script and are better with it. Nothing is done by GET; every form carries a proof that it was
 //! shown to this browser. Which Acquiring Partner looks, and how that is known, stands in [`session`].
 
+mod accounts;
 mod controls;
+mod disputes;
 mod explain;
 mod pages;
 mod payments;
 mod requests;
 mod session;
+mod settlements;
 mod store;
 mod webhooks;
 
@@ -50,6 +53,9 @@ pub fn routes(ctx: &Ctx) -> Router {
         .route("/console/sign-out", post(take_sign_out))
         .merge(requests::routes())
         .merge(payments::routes())
+        .merge(disputes::routes())
+        .merge(settlements::routes())
+        .merge(accounts::routes())
         .merge(webhooks::routes())
         .merge(controls::routes())
         .merge(web::route(&STYLESHEET))

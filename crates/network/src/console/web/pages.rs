@@ -6,19 +6,24 @@ use kit::http::ApiError;
 use kit::web;
 use maud::{DOCTYPE, Markup, html};
 use protocol::Timestamp;
+use serde_json::Value;
 
+use super::explain::lines;
 use super::session::Console;
 use super::{SCRIPT, STYLESHEET, secured};
+use crate::console::calls::mask;
 use crate::seed::Credentials;
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect x='2' y='2' \
     width='20' height='20' rx='3' fill='%231f6f63'/%3E%3Cpath d='M9 22V11a3 3 0 0 1 6 0v11z' fill='%23fff'/%3E%3C/svg%3E";
 
 /// The rooms of the console.
-const ROOMS: [(&str, &str); 8] = [
+const ROOMS: [(&str, &str); 10] = [
     ("/console", "Overview"),
     ("/console/requests", "Requests"),
     ("/console/payments", "Payments"),
+    ("/console/disputes", "Disputes"),
+    ("/console/settlements", "Settlements"),
     ("/console/webhooks", "Webhooks"),
     ("/console/events", "Events"),
     ("/console/accounts", "Accounts"),
@@ -151,6 +156,23 @@ pub(super) fn moment(micros: i64) -> Markup {
     html! { time datetime=(exact) title=(exact) { (clear) " UTC" } }
 }
 
+/// A time as the API wrote it.
+pub(super) fn stated(value: &Value) -> Markup {
+    let parsed: Option<Timestamp> = value.as_str().and_then(|text| text.parse().ok());
+    html! { @if let Some(at) = parsed { (moment(at.as_micros())) } }
+}
+
+/// Something as the API shows it, secrets masked, to be opened.
+pub(super) fn object(title: &str, text: &str) -> Markup {
+    let masked = mask::body(text);
+    html! {
+        details {
+            summary { (title) }
+            pre.said tabindex="0" { code { @for line in lines(&masked, &[]) { span.line { (line.text) } } } }
+        }
+    }
+}
+
 /// Minor units with their currency; digits after the point are the currency's.
 pub(super) fn money(minor: i64, currency: &str) -> String {
     match currency.parse() {
@@ -162,16 +184,30 @@ pub(super) fn money(minor: i64, currency: &str) -> String {
 /// A state with its colour and shape.
 pub(super) fn state(text: &str) -> Markup {
     let class = match text {
-        "COMPLETED" | "FUNDED" | "DELIVERED" | "ENABLED" | "CAPTURED" | "AUTHORIZED" | "SUCCEEDED" | "OPERATIONAL"
-        | "ACTIVE" => "done",
-        "SUBMITTED" | "IN_PROGRESS" | "PENDING" | "RETRYING" | "PARTIALLY_CAPTURED" => "waiting",
-        "DECLINED" | "FAILED" | "DISABLED" | "DROPPED" | "RESTRICTED" => "refused",
+        "COMPLETED" | "FUNDED" | "DELIVERED" | "ENABLED" | "AUTHORIZED" | "OPERATIONAL" | "ACTIVE" | "PAID"
+        | "CONFIRMED" | "WON" => "done",
+        "SUBMITTED"
+        | "IN_PROGRESS"
+        | "PENDING"
+        | "RETRYING"
+        | "PARTIALLY_OPERATIONAL"
+        | "OPEN"
+        | "PROCESSED"
+        | "INITIATED"
+        | "REPRESENTMENT"
+        | "PRE_ARBITRATION"
+        | "ARBITRATION"
+        | "ARBITRATION_PENDING"
+        | "MERCHANT_EVIDENCE_PENDING"
+        | "ARBITRATION_APPEAL_OPEN" => "waiting",
+        "DECLINED" | "FAILED" | "DISABLED" | "TERMINATED" | "DROPPED" | "LOST" => "refused",
         _ => "ended",
     };
     html! { span class={ "badge " (class) } { (words(text)) } }
 }
 
-fn words(state: &str) -> String {
+/// A name of the API in words: `PRE_ARBITRATION` as "Pre arbitration".
+pub(super) fn words(state: &str) -> String {
     let lower = state.replace('_', " ").to_lowercase();
     let mut chars = lower.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
@@ -246,7 +282,13 @@ pub(super) fn overview(console: &Console, credentials: Option<&Credentials>) -> 
     let next = [
         ("/console/requests", "Watch calls arrive", "Every call with headers and bodies, and why it was refused."),
         ("/console/payments", "Play the customer", "Complete, decline or abandon a Payment Request without a browser."),
+        (
+            "/console/disputes",
+            "Dispute and settle",
+            "Let a customer object, decide as Klarna; close the day and pay out.",
+        ),
         ("/console/webhooks", "Follow a webhook", "Deliveries attempt by attempt; send one again."),
+        ("/console/accounts", "Decide about a Partner", "Compliance decisions, disabled and terminated products."),
         ("/console/faults", "Break something", "Latency, refusals, lost answers, webhooks out of order."),
         ("/console/snapshots", "Move the clock", "See what expires. Go back to a snapshot, or begin again."),
         ("/websdk/try", "Try the Web SDK", "Presentation, buttons and messaging on a page, and a payment."),
@@ -266,6 +308,7 @@ pub(super) fn overview(console: &Console, credentials: Option<&Credentials>) -> 
                 div { dt { "Payment account, guaranteed" } dd { (id(&given.partner.payment_account_id)) } }
                 div { dt { "Payment account, not guaranteed" } dd { (id(&given.partner.payment_account_id_non_guaranteed)) } }
                 div { dt { "Payment profile" } dd { (id(&given.acquiring_partner.payment_profile_id)) } }
+                @if let Some(sftp) = console.ctx.config.sftp { div { dt { "Reports over SFTP" } dd { (id(&sftp.to_string())) } } }
             } @else {
                 div { dt { "Signed in as" } dd { (id(&console.account)) } }
             }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use kit::clock::{Clock, HOUR_US};
 use kit::http::ApiError;
 use kit::random::Random;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
@@ -18,6 +19,8 @@ use crate::accounts::AccountKind;
 use crate::console::snapshots;
 use crate::credentials;
 use crate::ctx::Ctx;
+use crate::operation::{Performed, perform};
+use crate::serve;
 
 const COOKIE_NAME: &str = "kontor_console";
 /// How long one stays signed in, by the wall clock: moving the clock of the network signs nobody out.
@@ -151,6 +154,27 @@ impl Console {
             return None;
         }
         Some(pages::stale())
+    }
+
+    /// Does what the API would do for the Acquiring Partner that looks.
+    ///
+    /// # Errors
+    /// Whatever the operation refuses.
+    pub(super) async fn perform(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Performed, ApiError> {
+        perform(&self.ctx, serve::routes(&self.ctx.config), &self.account, (method, path), body).await
+    }
+
+    /// What a GET of the API answers.
+    ///
+    /// # Errors
+    /// Whatever the operation refuses.
+    pub(super) async fn look_up(&self, path: &str) -> Result<Value, ApiError> {
+        Ok(self.perform(Method::GET, path, None).await?.json())
     }
 
     /// Finishes an answer: its headers, and the cookie of whoever came first.

@@ -6,14 +6,16 @@ mod certificates;
 mod client_identifiers;
 mod restrictions;
 mod sftp_users;
+mod sorts;
 
 use http::Method;
 use kit::http::ApiError;
 use protocol::{Timestamp, shapes::credentials as shapes};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::life::Life;
+use super::store::{ApiKeyRow, ClientIdentifierRow, SftpUserRow};
 use crate::operation::{Category, Doc, Route, Source, Who, conflict, not_found};
 
 /// The operations of this room.
@@ -32,13 +34,13 @@ pub fn routes() -> Vec<Route> {
             Method::GET,
             &["credentials/api-key"],
             Doc::new("listApiKeys", "Lists the API keys", Collection).answers(200, shapes::api_keys),
-            api_keys::list,
+            sorts::list::<ApiKeyRow>,
         ),
         route(
             Method::GET,
             &["credentials/api-key/{credential_id}"],
             Doc::new("readApiKey", "Reads an API key, without its text", Collection).answers(200, shapes::api_key),
-            api_keys::read,
+            sorts::read::<ApiKeyRow>,
         ),
         route(
             Method::PATCH,
@@ -52,7 +54,7 @@ pub fn routes() -> Vec<Route> {
             Method::DELETE,
             &["credentials/api-key/{credential_id}"],
             Doc::new("deleteApiKey", "Disables an API key for good", Collection).answers_nothing(),
-            api_keys::delete,
+            sorts::delete::<ApiKeyRow>,
         ),
         route(
             Method::POST,
@@ -67,14 +69,14 @@ pub fn routes() -> Vec<Route> {
             &["credentials/client-identifier"],
             Doc::new("listClientIdentifiers", "Lists the client identifiers", Collection)
                 .answers(200, shapes::client_identifiers),
-            client_identifiers::list,
+            sorts::list::<ClientIdentifierRow>,
         ),
         route(
             Method::GET,
             &["credentials/client-identifier/{credential_id}"],
             Doc::new("readClientIdentifier", "Reads a client identifier", Collection)
                 .answers(200, shapes::client_identifier),
-            client_identifiers::read,
+            sorts::read::<ClientIdentifierRow>,
         ),
         route(
             Method::PATCH,
@@ -88,7 +90,7 @@ pub fn routes() -> Vec<Route> {
             Method::DELETE,
             &["credentials/client-identifier/{credential_id}"],
             Doc::new("deleteClientIdentifier", "Disables a client identifier for good", Collection).answers_nothing(),
-            client_identifiers::delete,
+            sorts::delete::<ClientIdentifierRow>,
         ),
         route(
             Method::POST,
@@ -102,20 +104,20 @@ pub fn routes() -> Vec<Route> {
             Method::GET,
             &["credentials/sftp"],
             Doc::new("listSftpUsers", "Lists the SFTP users", Collection).answers(200, shapes::sftp_users),
-            sftp_users::list,
+            sorts::list::<SftpUserRow>,
         ),
         route(
             Method::GET,
             &["credentials/sftp/{credential_id}"],
             Doc::new("readSftpUser", "Reads an SFTP user, without its password", Collection)
                 .answers(200, shapes::sftp_user),
-            sftp_users::read,
+            sorts::read::<SftpUserRow>,
         ),
         route(
             Method::DELETE,
             &["credentials/sftp/{credential_id}"],
             Doc::new("deleteSftpUser", "Disables an SFTP user for good", Collection).answers_nothing(),
-            sftp_users::delete,
+            sorts::delete::<SftpUserRow>,
         ),
         route(
             Method::POST,
@@ -241,28 +243,6 @@ where
 #[derive(Deserialize)]
 struct CredentialPath {
     credential_id: String,
-}
-
-/// What all credentials show.
-struct Shown<'a> {
-    credential_id: &'a str,
-    description: &'a str,
-    life: Life,
-    updated_at: i64,
-}
-
-impl Shown<'_> {
-    fn view(&self, now: i64) -> Result<Value, ApiError> {
-        // What happens by itself changes the credential, too.
-        let updated_at = self.life.disabled_at(now).unwrap_or(self.updated_at).max(self.updated_at);
-        Ok(json!({
-            "credential_id": self.credential_id,
-            "description": self.description,
-            "state": self.life.state(now),
-            "created_at": time(self.life.created_at)?,
-            "updated_at": time(updated_at)?,
-        }))
-    }
 }
 
 /// The description in a body that was checked; Ours: without one it is empty.

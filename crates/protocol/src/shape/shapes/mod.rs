@@ -592,6 +592,7 @@ pub fn list_rows(key: &str, entry: impl IntoIterator<Item = Row>, paged: bool) -
         ]);
         for link in ["next", "prev"] {
             let at = format!("pagination.links.{link}");
+            rows.push(Row::new(at.clone(), Kind::Object).nullable());
             rows.extend(under(
                 &at,
                 [Row::new("href", WEB_URL), Row::new("method", Kind::OneOf(&["GET"])), Row::new("rel", Kind::Open)],

@@ -6,10 +6,10 @@ use axum::Router;
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use axum::routing::{get, post};
-use kit::db::{Tx, UnitFuture};
+use http::Method;
 use kit::http::ApiError;
-use protocol::payments::FundingState;
 use protocol::{PartnerAccountId, PaymentRequestId};
+use serde_json::json;
 
 use super::pages as frame;
 use super::session::{Console, Fields, field, to};
@@ -17,6 +17,7 @@ use crate::console::calls::find::{self, Call, Wanted};
 use crate::console::journeys::store::{self, RequestLine, ToldRow, TransactionLine};
 use crate::console::journeys::{Deed, PERSONAS, act, cursor};
 use crate::ctx::Ctx;
+use crate::operation::not_found;
 use crate::payments::{self, Identity, JourneyRequest};
 
 /// Payments on a page.
@@ -146,23 +147,19 @@ async fn fund(console: Console, Path(id): Path<String>, Form(fields): Form<Field
     if let Some(refusal) = console.refuse(&fields) {
         return refusal;
     }
-    let funded: Result<(), ApiError> = console
-        .ctx
-        .write(|| {
-            let (ctx, above, id) = (console.ctx.clone(), console.account.clone(), id.clone());
-            move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
-                Box::pin(async move {
-                    let absent = || crate::operation::not_found("The payment transaction does not exist.");
-                    let account = store::account_of(tx, &above, &id).await?.ok_or_else(absent)?;
-                    let account = PartnerAccountId::opaque(&account).map_err(ApiError::internal)?;
-                    let on = (&account, "");
-                    payments::settle_funding(tx, &ctx, on, &id, &FundingState::Funded).await.map(drop)
-                })
-            }
-        })
-        .await;
+    let (above, wanted) = (console.account.clone(), id.clone());
+    let owner: Result<Option<String>, ApiError> =
+        console.ctx.db.read(move |tx| Box::pin(async move { Ok(store::account_of(tx, &above, &wanted).await?) })).await;
+    let funded = match owner {
+        Ok(Some(account)) => {
+            let path = format!("/testing/accounts/{account}/transactions/{id}/funding");
+            console.perform(Method::POST, &path, Some(&json!({"state": field(&fields, "state")}))).await
+        }
+        Ok(None) => Err(not_found("The payment transaction does not exist.")),
+        Err(error) => Err(error),
+    };
     match funded {
-        Ok(()) => to(&format!("{ROOM}/{id}")),
+        Ok(_) => to(&format!("{ROOM}/{id}")),
         Err(error) => shown(&console, &id, Some(&error)).await,
     }
 }

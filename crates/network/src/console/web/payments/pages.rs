@@ -3,8 +3,8 @@
 use kit::http::ApiError;
 use maud::{Markup, html};
 
-use super::super::explain::lines;
-use super::super::pages::{act, csrf, empty, id, moment, money, page, pager, problems, state, time};
+use super::super::disputes::opening;
+use super::super::pages::{act, csrf, empty, id, moment, money, object, page, pager, problems, state, time};
 use super::super::requests::rows;
 use super::super::session::{Console, field};
 use super::{Lists, Payment, ROOM, SIZE};
@@ -126,9 +126,15 @@ pub(super) fn detail(console: &Console, payment: &Payment, error: Option<&ApiErr
                 section.stack aria-labelledby="money-title" {
                     h2 id="money-title" { "The money" }
                     p { "This payment is not guaranteed: its money comes later, or not at all." }
-                    div.forms { (act(console, &format!("{ROOM}/{}/fund", payment.id), &[], "Let the money come", "primary", None)) }
+                    @let fund = format!("{ROOM}/{}/fund", payment.id);
+                    div.forms {
+                        (act(console, &fund, &[("state", "FUNDED")], "Let the money come", "primary", None))
+                        (act(console, &fund, &[("state", "EXPIRED")], "Let it never come", "danger", None))
+                    }
                 }
             }
+            @let object_of: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+            (opening(console, &payment.account, object_of["payment_captures"].as_array().map(Vec::as_slice).unwrap_or_default()))
             (object("The object as the Partner reads it", text))
         }
         section.stack aria-labelledby="told-title" {
@@ -196,16 +202,6 @@ fn journey(console: &Console, payment: &Payment) -> Markup {
                 }
             }
             @if let Some(url) = url { p { a href=(url) { "Go the way yourself, in this browser" } } }
-        }
-    }
-}
-
-fn object(title: &str, text: &str) -> Markup {
-    let masked = crate::console::calls::mask::body(text);
-    html! {
-        details {
-            summary { (title) }
-            pre.said tabindex="0" { code { @for line in lines(&masked, &[]) { span.line { (line.text) } } } }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What was told to whom, in the browser: webhooks, deliveries, events; and the accounts that it is about.
+//! What was told to whom, in the browser: webhooks, deliveries, events.
 
 mod pages;
 
@@ -13,14 +13,12 @@ use kit::http::ApiError;
 use super::session::{Console, Fields, field, to};
 use super::{pages as frame, store};
 use crate::console::journeys::cursor;
-use crate::console::journeys::store::{self as books, AccountRow};
 use crate::ctx::Ctx;
 use crate::operation::not_found;
 use store::{DeliveryLine, EventLine, WebhookLine};
 
 const SIZE: i64 = 50;
 const ROOM: &str = "/console/webhooks";
-const ACCOUNTS_MAX: i64 = 500;
 
 pub(super) fn routes() -> Router<Ctx> {
     Router::new()
@@ -28,7 +26,6 @@ pub(super) fn routes() -> Router<Ctx> {
         .route("/console/webhooks/{owner}/{delivery_id}", get(detail))
         .route("/console/webhooks/{owner}/{delivery_id}/replay", post(replay))
         .route("/console/events", get(events))
-        .route("/console/accounts", get(accounts))
 }
 
 async fn list(console: Console, Query(query): Query<Fields>) -> Response {
@@ -120,19 +117,6 @@ async fn events(console: Console, Query(query): Query<Fields>) -> Response {
         .await;
     match read {
         Ok(rows) => console.answer(pages::events(&console, &query, rows)),
-        Err(error) => frame::failed(&error),
-    }
-}
-
-async fn accounts(console: Console) -> Response {
-    let above = console.account.clone();
-    let read: Result<Vec<AccountRow>, ApiError> = console
-        .ctx
-        .db
-        .read(move |tx| Box::pin(async move { Ok(books::accounts(tx, &above, ACCOUNTS_MAX).await?) }))
-        .await;
-    match read {
-        Ok(rows) => console.answer(pages::accounts(&console, &rows)),
         Err(error) => frame::failed(&error),
     }
 }

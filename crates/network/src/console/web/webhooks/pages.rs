@@ -9,7 +9,6 @@ use super::super::session::{Console, field};
 use super::super::store::{DeliveryLine, EventLine, WebhookLine};
 use super::{ROOM, SIZE};
 use crate::console::calls::mask;
-use crate::console::journeys::store::AccountRow;
 
 /// Webhooks and their deliveries.
 pub(super) fn list(
@@ -164,27 +163,4 @@ pub(super) fn events(console: &Console, query: &[(String, String)], mut rows: Ve
         (pager(first.as_deref(), next.as_deref()))
     };
     page(console, "/console/events", "Events", body)
-}
-
-/// The accounts under the Acquiring Partner.
-pub(super) fn accounts(console: &Console, rows: &[AccountRow]) -> Markup {
-    let now = console.ctx.clock.now();
-    let body = html! {
-        h1 { "Accounts" }
-        p.lead { "The Acquiring Partner and the accounts under it. Its API makes more of them; what the tester decides about them stands in the reference under " code { "/testing" } "." }
-        div.table tabindex="0" role="region" aria-label="Accounts" {
-            table.compact {
-                thead { tr { th scope="col" { "Name" } th scope="col" { "State" } th scope="col" { "Account" } th scope="col" { "Reference" } th scope="col" { "Made" } th scope="col" { "See" } } }
-                tbody { @for row in rows { tr {
-                    td.path { (row.name) span.sub { (row.kind.replace('_', " ").to_lowercase()) } }
-                    td { (state(&row.state)) }
-                    td { (id(&row.account_id)) }
-                    td { (row.reference) }
-                    td { (time(row.created_at, now)) }
-                    td { a href={ "/console/requests?account_id=" (row.account_id) } { "Its requests" } }
-                } } }
-            }
-        }
-    };
-    page(console, "/console/accounts", "Accounts", body)
 }
