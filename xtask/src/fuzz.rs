@@ -34,6 +34,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// As part of a full test run.
+    pub fn brief() -> Self {
+        Self { seconds: 60, examples: 5, seed: 1 }
+    }
+
     /// Reads `[--seconds N] [--examples N] [--seed N]`.
     pub fn parse(args: &[String]) -> Result<Self> {
         let mut options = Self { seconds: 180, examples: 30, seed: 1 };
@@ -54,10 +59,14 @@ impl Options {
 
 /// Runs. Fails on any 5xx.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    let program = install()?;
+    Ok(if call(&program, options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the calls; says whether there was no 5xx.
+pub fn call(schemathesis: &Path, options: &Options) -> Result<bool> {
     let root = root()?;
-    let folder = root.join("target/fuzz");
-    std::fs::create_dir_all(&folder)?;
-    let schemathesis = install(&folder)?;
+    let folder = folder()?;
     let end = End::start(&browser::build(&root)?, &folder)?;
     // Below a made-up account there is nothing to find but 404.
     let parameters = format!("[parameters]\n\"path.partner_account_id\" = \"{}\"\n", end.partner);
@@ -90,11 +99,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if !end.answers() {
         bail!("the network end does not answer any more; see target/fuzz/network.log");
     }
-    Ok(if found.is_fatal() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(!found.is_fatal())
 }
 
-/// A virtual environment with this version of schemathesis.
-fn install(folder: &Path) -> Result<PathBuf> {
+fn folder() -> Result<PathBuf> {
+    let folder = root()?.join("target/fuzz");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Schemathesis of this version, in a virtual environment.
+pub fn install() -> Result<PathBuf> {
+    let folder = folder()?;
     let venv = folder.join("venv");
     let program = venv.join("bin/schemathesis");
     let installed = venv.join("kontor-installed");

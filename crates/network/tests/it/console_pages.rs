@@ -260,7 +260,7 @@ async fn what_klarna_the_bank_and_customers_do_is_done_from_the_pages() {
         assert_eq!(opened.status, 303, "{}", opened.text);
         let dispute = opened.location.unwrap();
         assert!(browser.get(&dispute).await.text.contains("Klarna finds for the customer"));
-        assert!(browser.get("/console/disputes").await.text.contains("Incorrect amount"));
+        assert!(browser.get("/console/disputes").await.text.contains("Capture amount incorrect"));
         assert_eq!(browser.post(&dispute, &[("csrf", ""), ("deed", "lost")]).await.status, 403);
         assert_eq!(browser.post(&dispute, &[csrf, ("deed", "lost")]).await.status, 303);
         let repeated = browser.post(&dispute, &[csrf, ("deed", "withdraw")]).await;

@@ -41,7 +41,7 @@ async fn nothing_is_switched_before_the_partner_is_operational() {
     for end in ends().await {
         let partner = crate::accounts_steps::onboarded(&end, "p+slow").await;
         let path = format!("/v2/accounts/{partner}{ENABLEMENTS}");
-        let body = json!({"payment_program_id": program(&end, "Pay in 6 months").await});
+        let body = json!({"payment_program_id": program(&end, "Pay in 60 days").await});
         end.ap(Method::POST, &path, Some(&body)).await.refused(409, "RESOURCE_CONFLICT");
         crate::accounts_steps::advance(&end, "PT61S").await;
         let made = end.ap(Method::POST, &path, Some(&body)).await.expect(201);
