@@ -12,6 +12,7 @@
 //! Statements are constants with `$1` parameters; see [`params!`](crate::params) and [`row!`](crate::row).
 
 mod answer;
+mod checkpoint;
 mod migrate;
 mod postgres;
 mod sqlite;

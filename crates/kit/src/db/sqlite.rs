@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig as DbConfigFlag;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::Checkpoints;
 use super::migrate::{self, Applied, Migrations};
 use super::{DbConfig, DbError, FromRow, Param, Row, Tx, TxInner, UnitFuture};
 
@@ -42,9 +43,10 @@ impl SqlitePool {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| unavailable("making the database's folder", e))?;
         }
-        let connection = open_writer(path, config)?;
+        let mut connection = open_writer(path, config)?;
+        let checkpoints = Checkpoints::take_over(&mut connection, path)?;
         let (writer, queue) = mpsc::channel(QUEUE_MAX);
-        spawn("kontor-db-writer", move || run_writer(Tx::sqlite(connection), queue))?;
+        spawn("kontor-db-writer", move || run_writer(Tx::sqlite(connection), queue, checkpoints))?;
 
         let (readers, queue) = mpsc::channel(QUEUE_MAX);
         let queue = Arc::new(Mutex::new(queue));
@@ -158,10 +160,13 @@ fn poll_once<T>(mut future: UnitFuture<'_, T>) -> Option<T> {
     }
 }
 
-fn run_writer(mut tx: Tx, mut queue: mpsc::Receiver<Work>) {
+fn run_writer(mut tx: Tx, mut queue: mpsc::Receiver<Work>, mut checkpoints: Checkpoints) {
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut waiting, BATCH_MAX) > 0 {
         run_batch(&mut tx, &mut waiting);
+        if let TxInner::Sqlite(tx) = &tx.inner {
+            checkpoints.after_batch(&tx.connection);
+        }
     }
 }
 
@@ -223,7 +228,7 @@ fn run_reader(mut tx: Tx, queue: &Mutex<mpsc::Receiver<Work>>) {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
+pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)
@@ -232,16 +237,9 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), DbError
 }
 
 fn open_writer(path: &Path, config: &DbConfig) -> Result<Connection, DbError> {
-    // Each connection stays on its thread, so SQLite need not lock it.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|e| unavailable("opening the database file", e))?;
-    configure(&connection)?;
+    let connection = open_to_write(path)?;
     let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-         pragma wal_autocheckpoint = 4000; pragma cache_size = -8000; pragma temp_store = memory;";
+         pragma cache_size = -8000; pragma temp_store = memory;";
     // A second process that opens the same new file may hold it for a moment while it switches to the write-ahead log.
     let mut tries = 0;
     while let Err(error) = connection.execute_batch(pragmas) {
@@ -256,6 +254,27 @@ fn open_writer(path: &Path, config: &DbConfig) -> Result<Connection, DbError> {
             .pragma_update(None, "max_page_count", pages)
             .map_err(|e| unavailable("limiting the database file", e))?;
     }
+    Ok(connection)
+}
+
+/// For the thread of [`Checkpoints`].
+pub(super) fn open_mover(path: &Path) -> Result<Connection, DbError> {
+    let connection = open_to_write(path)?;
+    connection
+        .execute_batch("pragma synchronous = full; pragma wal_autocheckpoint = 0; pragma cache_size = 0;")
+        .map_err(|e| unavailable("configuring the mover", e))?;
+    Ok(connection)
+}
+
+fn open_to_write(path: &Path) -> Result<Connection, DbError> {
+    // Each connection stays on its thread, so SQLite need not lock it.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|e| unavailable("opening the database file", e))?;
+    configure(&connection)?;
     Ok(connection)
 }
 
@@ -278,7 +297,7 @@ fn configure(connection: &Connection) -> Result<(), DbError> {
     Ok(())
 }
 
-fn unavailable(context: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> DbError {
+pub(super) fn unavailable(context: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> DbError {
     DbError::Unavailable { context, source: Box::new(source) }
 }
 
