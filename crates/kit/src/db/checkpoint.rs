@@ -14,10 +14,11 @@ use rusqlite::Connection;
 use super::DbError;
 use super::sqlite::{self, unavailable};
 
-/// Pages in the log at which moving begins: some 32 MB.
-const BEGIN_PAGES: i64 = 8_000;
+/// Pages in the log at which moving begins, some 128 MB: the longer the log, the more often the same page is written into it, and
+/// it is moved only once. Measured with a third of a million payments stored, 15 % more calls a second than with 32 MB and a third of the cache.
+const BEGIN_PAGES: i64 = 32_000;
 /// Pages in the log at which the writer waits for the mover: a bound on the file where the disk is slow.
-const WAIT_PAGES: i64 = 64_000;
+const WAIT_PAGES: i64 = 128_000;
 /// A rest of so few pages is left to the writer.
 const REST_PAGES: i64 = 800;
 /// The mover looks so often whether the rest has become short; with a busy writer each time leaves less.
@@ -97,7 +98,10 @@ fn checkpoint(connection: &Connection) -> Option<i64> {
     match moved {
         Ok(left) => Some(left),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "moving the write-ahead log into the database file");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "moving the write-ahead log into the database file"
+            );
             None
         }
     }

@@ -239,7 +239,7 @@ pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<
 fn open_writer(path: &Path, config: &DbConfig) -> Result<Connection, DbError> {
     let connection = open_to_write(path)?;
     let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-         pragma cache_size = -8000; pragma temp_store = memory;";
+         pragma cache_size = -24000; pragma temp_store = memory;";
     // A second process that opens the same new file may hold it for a moment while it switches to the write-ahead log.
     let mut tries = 0;
     while let Err(error) = connection.execute_batch(pragmas) {
