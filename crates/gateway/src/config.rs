@@ -44,8 +44,54 @@ pub struct Config {
     pub alignment_interval_us: i64,
     /// What Klarna's price plans and program plans say is read again this often, in microseconds.
     pub terms_refresh_us: i64,
+    /// The script of the hosted page.
+    pub web_sdk: WebSdk,
     /// How bank account numbers are hashed before they are sent; `None` sends them in the clear.
     pub bank_account_hashing: Option<BankAccountHashing>,
+}
+
+/// The Web SDK: its module, and the origins that the hosted page's content-security-policy lets it talk to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSdk {
+    /// An ES module that exports `KlarnaSDK`.
+    pub url: Url,
+    /// Sources beside the module's own origin, as a policy writes them: `https://*.klarna.com`.
+    pub origins: Vec<String>,
+}
+
+impl WebSdk {
+    /// Klarna's own module for Klarna's hosts, else the one that the network end itself serves.
+    pub fn of_network(base_url: &Url) -> Self {
+        if is_klarna(base_url) {
+            return Self::at(Url::parse(KLARNAS_WEB_SDK).expect("a constant url"));
+        }
+        let mut url = base_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["web-sdk", "v2", "klarna.mjs"]);
+        }
+        Self::at(url)
+    }
+
+    /// The module at an address.
+    pub fn at(url: Url) -> Self {
+        // Fact sheet 04 §3.1: scripts, styles and pictures of Klarna's come from these two.
+        let klarnas = ["https://*.klarna.com", "https://*.klarnacdn.net"];
+        let origins = if is_klarna(&url) { klarnas.map(str::to_owned).to_vec() } else { Vec::new() };
+        Self { url, origins }
+    }
+
+    /// All sources, the module's origin first.
+    pub fn sources(&self) -> Vec<String> {
+        let mut sources = vec![self.url.origin().ascii_serialization()];
+        sources.extend(self.origins.iter().cloned());
+        sources
+    }
+}
+
+const KLARNAS_WEB_SDK: &str = "https://js.klarna.com/web-sdk/v2/klarna.mjs";
+
+fn is_klarna(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host == "klarna.com" || host.ends_with(".klarna.com"))
 }
 
 /// What Klarna and the Acquiring Partner agreed on. `Debug` shows nothing: the salt is shared with nobody else.
@@ -67,6 +113,7 @@ impl Config {
         klarna_api_key: SecretString,
     ) -> Self {
         Self {
+            web_sdk: WebSdk::of_network(&klarna_base_url),
             public_url,
             klarna_base_url,
             klarna_account_id,

@@ -5,6 +5,7 @@
 //! | [`access`] | Partners and their API keys |
 //! | [`partners`] | Partners' data: onboarded at Klarna, changed, suspended and ended on both sides alike |
 //! | [`payments`] | payments, captures, refunds: the Partners' API, the decisions, the recovery of what was left unfinished |
+//! | [`checkout`] | the hosted checkout: sessions, and the page on which a customer pays |
 //! | [`klarna`] | the client to the network: deadlines, retries, rate limits, circuit breaker |
 //! | [`inbox`] | Klarna's webhooks: verified, deduplicated, kept, applied |
 //! | [`events`] | what Partners are told: `GET /v1/events` and signed webhooks |
@@ -16,6 +17,7 @@
 //! reads the wall clock, and keeps no state in the process that matters. Begin reading at [`payments::payment`].
 
 pub mod access;
+pub mod checkout;
 pub mod config;
 pub mod ctx;
 pub mod events;
@@ -49,6 +51,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0120_partner_decisions", include_str!("../migrations/0120_partner_decisions.sql")),
             ("0121_portal", include_str!("../migrations/0121_portal.sql")),
             ("0122_pricing", include_str!("../migrations/0122_pricing.sql")),
+            ("0130_checkout", include_str!("../migrations/0130_checkout.sql")),
         ],
     },
 ];
@@ -58,6 +61,7 @@ pub fn api() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .merge(partners::routes())
         .merge(payments::routes())
+        .merge(checkout::routes())
         .merge(events::routes())
         .merge(inbox::routes())
 }
@@ -65,13 +69,14 @@ pub fn api() -> OpenApiRouter<Ctx> {
 /// Everything that is served, before the stack of [`kit::http::stack`] is put around it.
 pub fn router(ctx: &Ctx) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(reference::routes()).with_state(ctx.clone())
+    api.merge(checkout::page_routes()).merge(reference::routes()).with_state(ctx.clone())
 }
 
 /// A worker with the handlers of all background work.
 pub fn worker(ctx: &Ctx) -> Worker {
     let worker = Worker::new(ctx.db.clone(), ctx.clock.clone(), ctx.random.clone(), ctx.poke.clone());
     let worker = payments::register_jobs(worker, ctx);
+    let worker = checkout::register_jobs(worker, ctx);
     let worker = events::register_jobs(worker, ctx);
     let worker = inbox::register_jobs(worker, ctx);
     let worker = partners::register_jobs(worker, ctx);
@@ -84,6 +89,7 @@ pub fn worker(ctx: &Ctx) -> Worker {
 /// [`kit::db::DbError`].
 pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), kit::db::DbError> {
     payments::ensure_jobs(ctx).await?;
+    checkout::ensure_jobs(ctx).await?;
     events::ensure_jobs(ctx).await?;
     inbox::ensure_jobs(ctx).await?;
     partners::ensure_jobs(ctx).await?;

@@ -52,6 +52,16 @@ kit::sealed_columns! {
         table: "portal_users", column: "email", key: ["partner_id", "user_id"],
         id: Id::Both("/"), form: Form::Bytes,
     }
+    /// What opens the page of a hosted checkout: whoever has it may pay, and sees the order.
+    pub(crate) CHECKOUT_KEY {
+        table: "checkout_sessions", column: "access_key", key: ["partner_id", "session_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
+    /// Session tokens that wait in a hosted checkout.
+    pub(crate) CHECKOUT_TOKEN {
+        table: "checkout_sessions", column: "token", key: ["partner_id", "session_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
     /// First answers that may show a secret. Those to payments are not sealed.
     pub(crate) FIRST_ANSWER {
         table: "idempotency_keys", column: "body", key: ["scope", "key"],

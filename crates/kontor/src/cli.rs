@@ -262,6 +262,11 @@ pub struct GatewayArgs {
     #[arg(long, env = "KONTOR_RECOVERY_DELAY_SECONDS", default_value_t = 45, value_name = "N")]
     pub recovery_delay_seconds: u32,
 
+    /// Module of the Web SDK on the hosted page; the page's content-security-policy follows it [default: Klarna's own for Klarna's
+    /// hosts, else the one that the network end serves].
+    #[arg(long, env = "KONTOR_WEB_SDK_URL", value_name = "URL")]
+    pub web_sdk_url: Option<url::Url>,
+
     /// Send Partners' bank account numbers hashed: a JSON file with `memory_kib`, `iterations`, `parallelism`, `output_len`,
     /// `salt` (Base64), `sanitization_method` and `hash_method`, as agreed with Klarna [default: in the clear].
     #[arg(long, env = "KONTOR_BANK_ACCOUNT_HASHING_FILE", value_name = "FILE")]

@@ -35,6 +35,20 @@ impl Currency {
         self.exponent
     }
 
+    /// What people write for it, where that is understood everywhere: `€`, `A$`.
+    pub fn sign(&self) -> Option<&'static str> {
+        match self.code() {
+            "EUR" => Some("€"),
+            "GBP" => Some("£"),
+            "USD" => Some("$"),
+            "AUD" => Some("A$"),
+            "CAD" => Some("C$"),
+            "MXN" => Some("MX$"),
+            "NZD" => Some("NZ$"),
+            _ => None,
+        }
+    }
+
     /// The English name, as in `Euro`.
     pub fn name(&self) -> &str {
         self.inner.name()
@@ -152,6 +166,25 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
+    /// The number without its currency, as a language writes it: `1,049.90` with `,` and `.`.
+    pub fn grouped(self, group: char, point: char) -> String {
+        let digits = usize::from(self.currency.exponent());
+        let unit = 10u64.pow(u32::from(self.currency.exponent()));
+        let magnitude = self.minor.unsigned_abs();
+        let whole = (magnitude / unit).to_string();
+        let mut out = String::from(if self.minor < 0 { "\u{2212}" } else { "" });
+        for (place, digit) in whole.chars().enumerate() {
+            if place > 0 && (whole.len() - place).is_multiple_of(3) {
+                out.push(group);
+            }
+            out.push(digit);
+        }
+        if digits > 0 {
+            out.push_str(&format!("{point}{:0digits$}", magnitude % unit));
+        }
+        out
+    }
+
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
         if self.currency == other.currency {
             return Ok(());
@@ -225,6 +258,14 @@ mod tests {
         assert_eq!(printed(500, "JPY"), "500 JPY");
         assert_eq!(printed(-1250, "KWD"), "-1.250 KWD");
         assert_eq!(printed(i64::MIN, "USD"), "-92233720368547758.08 USD");
+    }
+
+    #[test]
+    fn numbers_are_grouped_as_a_language_wants() {
+        assert_eq!(money(104_990, "EUR").grouped(',', '.'), "1,049.90");
+        assert_eq!(money(-5, "EUR").grouped('.', ','), "\u{2212}0,05");
+        assert_eq!(money(1_234, "JPY").grouped('.', ','), "1.234");
+        assert_eq!(money(i64::MIN, "USD").grouped(',', '.'), "\u{2212}92,233,720,368,547,758.08");
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub struct Kind {
     pub meaning: &'static str,
 }
 
-/// Every event: those of a payment, then those of a Partner, in the order of its life.
+/// Every event: those of a payment, of a hosted checkout, then those of a Partner, in the order of its life.
 pub const CATALOGUE: &[Kind] = &[
     Kind {
         name: "payment.requires_customer_action",
@@ -29,6 +29,16 @@ pub const CATALOGUE: &[Kind] = &[
     },
     Kind { name: "payment.closed", meaning: "Nothing further can happen to the payment." },
     Kind { name: "payment.failed", meaning: "The payment ended because of a technical fault; no money moved." },
+    Kind {
+        name: "checkout_session.completed",
+        meaning: "An order of the hosted checkout or of a payment link is paid: with Klarna, or as you said yourself.",
+    },
+    Kind {
+        name: "checkout_session.other_method_chosen",
+        meaning: "The customer left the hosted checkout for your other method. The page stays open until you complete or cancel it.",
+    },
+    Kind { name: "checkout_session.expired", meaning: "Nobody paid in time. The page is closed." },
+    Kind { name: "checkout_session.canceled", meaning: "You, or your till, took the order back. The page is closed." },
     Kind { name: "partner.approved", meaning: "Klarna has your account: payments can be made." },
     Kind { name: "partner.refused", meaning: "Klarna did not take your data; refusal says why." },
     Kind { name: "partner.operational", meaning: "Klarna has set your account up whole." },

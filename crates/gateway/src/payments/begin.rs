@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use kit::db::{DbError, Tx, UnitFuture};
 use kit::http::ApiError;
 use kit::idempotency::{self, Known, StoredAnswer};
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
@@ -51,22 +52,31 @@ impl Next {
     }
 }
 
-/// `POST /v1/payments`.
-pub(super) async fn create(
+/// A payment that is about to be made: all that is known of it before Klarna is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    payment: Payment,
+    intent: Intent,
+    purchase: String,
+    token_hash: Option<String>,
+}
+
+/// Turns what was asked into a payment and its first call. The customer comes back to the hosted page of `checkout_session_id` if there
+/// is one, else to where the Partner said.
+pub(crate) fn prepare(
     ctx: &Ctx,
-    caller: PartnerCaller,
-    once: Once,
+    caller: &PartnerCaller,
     asked: CreatePayment,
-) -> Result<Response, ApiError> {
+    checkout_session_id: Option<&str>,
+) -> Prepared {
     let now = ctx.clock.now();
     let payment_id = format!("pay_{}", ctx.random.id(now).simple());
     let automatic = asked.capture == CaptureMode::Automatic;
     let automatic_capture_id = automatic.then(|| format!("cap_{}", ctx.random.id(now).simple()));
     // Ours: the Partner's id stands in the token, so that one look at the payment's own table finds it.
-    let return_token = asked
-        .return_url
-        .as_ref()
-        .map(|_| format!("{}.{}", caller.partner_id, ctx.random.base64url(RETURN_TOKEN_BYTES)));
+    let comes_back = asked.return_url.is_some() || checkout_session_id.is_some();
+    let return_token =
+        comes_back.then(|| format!("{}.{}", caller.partner_id, ctx.random.base64url(RETURN_TOKEN_BYTES)));
     let payment = Payment {
         partner_id: caller.partner_id.clone(),
         payment_id: payment_id.clone(),
@@ -91,6 +101,7 @@ pub(super) async fn create(
             network_data: asked.network_data,
             automatic_capture_id,
             origin: caller.origin.clone(),
+            checkout_session_id: checkout_session_id.map(str::to_owned),
             ..Detail::default()
         },
         created_at: now,
@@ -103,29 +114,65 @@ pub(super) async fn create(
         interaction_expiry: asked.interaction_expiry.as_ref(),
     };
     let body = call::authorize_body(&payment, caller.payment_account_id.as_deref(), Some(first));
-    let mut intent = Intent::new(&caller, &payment_id, Step::Authorize, &["payment", "authorize"], Some(&body))
+    let intent = Intent::new(caller, &payment_id, Step::Authorize, &["payment", "authorize"], Some(&body))
         .with_token(ctx, asked.session_token.as_ref());
-    intent.answer_to = Some(answer_to(&once));
-    let purchase = Value::Object(asked.purchase).to_string();
-    let prepared = Arc::new((caller, once, intent, payment, purchase));
+    let token_hash = asked.session_token.as_ref().map(|token| token_hash(token.expose_secret()));
+    Prepared { payment, intent, purchase: Value::Object(asked.purchase).to_string(), token_hash }
+}
+
+impl Prepared {
+    /// `pay_…`.
+    pub(crate) fn payment_id(&self) -> &str {
+        &self.payment.payment_id
+    }
+
+    /// Writes the payment and the intent of its first call.
+    ///
+    /// # Errors
+    /// 403 for a suspended Partner, 503 while the network cannot be reached, [`DbError`].
+    pub(crate) async fn write(&self, tx: &mut Tx, ctx: &Ctx, caller: &PartnerCaller) -> Result<(), ApiError> {
+        caller.require_active()?;
+        require_network(ctx)?;
+        let now = self.payment.created_at;
+        store::insert(tx, &self.payment, &self.purchase, self.token_hash.as_deref()).await?;
+        self.intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
+        Ok(())
+    }
+
+    /// Makes the first call, after the intent is on disk; an open outcome is left to the job.
+    ///
+    /// # Errors
+    /// When the outcome cannot be written: then the job will find it.
+    pub(crate) async fn call(self, ctx: &Ctx) -> Result<(), ApiError> {
+        settle::carry_out(ctx, self.intent, Some(self.payment), false).await.map(drop)
+    }
+}
+
+/// `POST /v1/payments`.
+pub(super) async fn create(
+    ctx: &Ctx,
+    caller: PartnerCaller,
+    once: Once,
+    asked: CreatePayment,
+) -> Result<Response, ApiError> {
+    let mut made = prepare(ctx, &caller, asked, None);
+    made.intent.answer_to = Some(answer_to(&once));
+    let shared = Arc::new((caller, once, made));
     let ctx = ctx.clone();
     detached(async move {
         let begun = ctx
             .db
             .write_repeating(|| {
-                let (ctx, prepared) = (ctx.clone(), Arc::clone(&prepared));
+                let (ctx, shared) = (ctx.clone(), Arc::clone(&shared));
                 move |tx: &mut Tx| -> UnitFuture<'_, Result<Begun, ApiError>> {
                     Box::pin(async move {
-                        let (caller, once, intent, payment, purchase) = &*prepared;
+                        let (caller, once, made) = &*shared;
                         // What was answered before is answered again, whatever has changed since.
                         if let Some(answer) = replay(tx, &ctx, once).await? {
                             return Ok(Begun::Replayed(answer));
                         }
-                        caller.require_active()?;
-                        require_network(&ctx)?;
-                        store::insert(tx, payment, purchase).await?;
-                        intent.enqueue(tx, now + ctx.config.recovery_delay_us, now).await?;
-                        Ok(Begun::Call(Box::new(intent.clone()), Box::new(payment.clone())))
+                        made.write(tx, &ctx, caller).await?;
+                        Ok(Begun::Call(Box::new(made.intent.clone()), Box::new(made.payment.clone())))
                     })
                 }
             })
@@ -230,7 +277,7 @@ pub(super) async fn void(
 }
 
 /// `POST /v1/payments/{payment_id}/cancel`.
-pub(super) async fn cancel(
+pub(crate) async fn cancel(
     ctx: &Ctx,
     caller: PartnerCaller,
     once: Once,
@@ -388,7 +435,7 @@ async fn finish(ctx: &Ctx, begun: Begun) -> Result<Response, ApiError> {
 }
 
 /// A payment and what was done to it.
-pub(super) async fn read(
+pub(crate) async fn read(
     ctx: &Ctx,
     partner_id: &str,
     payment_id: &str,
@@ -484,7 +531,7 @@ fn transaction_id(payment: &Payment) -> Result<&str, ApiError> {
 }
 
 /// SHA-256 in hex: what is kept of the token in our return url.
-pub(super) fn token_hash(token: &str) -> String {
+pub(crate) fn token_hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 

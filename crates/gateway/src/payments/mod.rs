@@ -29,6 +29,29 @@ use protocol::Envelope;
 use crate::Ctx;
 
 pub use api::routes;
+pub(crate) use begin::{Prepared, cancel, prepare, token_hash};
+pub(crate) use settle::{caller, refresh};
+
+/// A payment, inside a transaction.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn find(tx: &mut Tx, partner_id: &str, payment_id: &str) -> Result<Option<record::Payment>, DbError> {
+    store::find(tx, partner_id, payment_id).await
+}
+
+/// The payments that were made with a session token, newest first.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_token(
+    tx: &mut Tx,
+    partner_id: &str,
+    token: &secrecy::SecretString,
+) -> Result<Vec<record::Payment>, DbError> {
+    use secrecy::ExposeSecret as _;
+    store::of_token(tx, partner_id, &token_hash(token.expose_secret())).await
+}
 
 /// What a webhook of the network came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,6 +72,9 @@ pub struct Detail {
     /// The platform or plugin that the Partner made the payment with.
     #[serde(skip_serializing_if = "Origin::is_empty")]
     pub origin: Origin,
+    /// The hosted checkout that it was made in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_session_id: Option<String>,
     pub told: Told,
 }
 
@@ -151,6 +154,9 @@ pub struct PaymentView {
     pub cancel_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_return_url: Option<String>,
+    /// The hosted checkout that it was made in, `cs_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_session_id: Option<String>,
     /// Your own entries.
     pub metadata: BTreeMap<String, String>,
     /// All captures, oldest first. Absent in lists.
@@ -188,6 +194,9 @@ pub struct NextAction {
 pub struct KlarnaIds {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_request_id: Option<String>,
+    /// Where the customer's journey is, exactly as Klarna told it: Klarna's SDKs open it. Only in REQUIRES_CUSTOMER_ACTION.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_request_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_transaction_id: Option<String>,
 }
@@ -275,6 +284,7 @@ impl Payment {
             failure: detail.failure.clone(),
             klarna: KlarnaIds {
                 payment_request_id: self.klarna_request_id.clone(),
+                payment_request_url: self.klarna_request_url.clone().filter(|_| waits),
                 payment_transaction_id: self.klarna_transaction_id.clone(),
             },
             klarna_network_response_data: detail.response_data.clone(),
@@ -284,6 +294,7 @@ impl Payment {
             return_url: detail.return_url.clone(),
             cancel_url: detail.cancel_url.clone(),
             app_return_url: detail.app_return_url.clone(),
+            checkout_session_id: detail.checkout_session_id.clone(),
             metadata: detail.metadata.clone(),
             captures: None,
             refunds: None,

@@ -19,6 +19,7 @@ use super::payment::PaymentState;
 use super::record::Payment;
 use super::{begin, pages, settle};
 use crate::Ctx;
+use crate::checkout;
 
 /// Ours: how long a customer looks at an empty page while Klarna does not answer. The look goes on, and an event tells its end.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -48,8 +49,12 @@ pub(super) async fn come_back(
         }
     }
     let Some((payment, _)) = begin::read(&ctx, &partner_id, &payment_id).await? else { return Ok(unknown()) };
-    let Some(target) = target(&payment) else { return Ok(unknown()) };
-    let mut response = Redirect::to(target.as_str()).into_response();
+    let target = match &payment.detail.checkout_session_id {
+        Some(session_id) => checkout::way_back(&ctx, &partner_id, session_id).await?,
+        None => target(&payment).map(String::from),
+    };
+    let Some(target) = target else { return Ok(unknown()) };
+    let mut response = Redirect::to(&target).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Our address holds the token: it must not travel on.
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

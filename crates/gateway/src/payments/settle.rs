@@ -19,6 +19,7 @@ use super::record::{Failure, OperationRecord, Payment};
 use super::store;
 use crate::Ctx;
 use crate::access::{self, PartnerCaller, PartnerRow};
+use crate::checkout;
 use crate::events::{self, NewEvent};
 use crate::klarna::{CallError, Refusal};
 
@@ -464,6 +465,7 @@ impl Change {
                 payment.id = %payment_id, from = %self.before, to = %self.payment.books.state,
                 "payment {payment_id} is {}", self.payment.books.state
             );
+            checkout::payment_changed(tx, ctx, &self.payment).await?;
         }
         let data = (!self.notices.is_empty()).then(|| self.payment.event_data(&self.operations));
         for (index, notice) in self.notices.iter().enumerate() {
@@ -602,7 +604,7 @@ async fn finish_change(tx: &mut Tx, ctx: &Ctx, change: &mut Change) -> Result<Ap
 }
 
 /// A stored Partner in the form that calls are made for.
-pub(super) fn caller(partner: &PartnerRow) -> PartnerCaller {
+pub(crate) fn caller(partner: &PartnerRow) -> PartnerCaller {
     PartnerCaller {
         partner_id: partner.partner_id.clone(),
         name: partner.name.clone(),
@@ -619,7 +621,7 @@ pub(super) fn caller(partner: &PartnerRow) -> PartnerCaller {
 ///
 /// # Errors
 /// As the database says; a network that doesn't answer is no error: the next look will find out.
-pub(super) async fn refresh(ctx: &Ctx, partner_id: &str, payment_id: &str) -> Result<(), ApiError> {
+pub(crate) async fn refresh(ctx: &Ctx, partner_id: &str, payment_id: &str) -> Result<(), ApiError> {
     let (partner, payment) = {
         let (partner_id, payment_id) = (partner_id.to_owned(), payment_id.to_owned());
         let read = ctx.db.read(move |tx| {

@@ -111,11 +111,18 @@ fn detail_text(payment: &Payment) -> String {
     serde_json::to_string(&detail).expect("texts and integers always serialize")
 }
 
-pub(super) async fn insert(tx: &mut Tx, payment: &Payment, purchase: &str) -> Result<(), DbError> {
+/// `token_hash` is of the session token that came with it: who comes again with the same one has paid already.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    payment: &Payment,
+    purchase: &str,
+    token_hash: Option<&str>,
+) -> Result<(), DbError> {
     let sql = "insert into payments (partner_id, payment_id, version, state, phase, currency, amount, captured, refunded,
             charged_back, voided, reference, capture_mode, return_token_hash, klarna_request_id, klarna_transaction_id,
-            klarna_request_url, expires_at, watch_at, detail, purchase, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
+            klarna_request_url, expires_at, watch_at, detail, purchase, created_at, updated_at, session_token_hash)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+            $24)";
     let (books, detail) = (&payment.books, detail_text(payment));
     let values = params![
         &payment.partner_id,
@@ -141,6 +148,7 @@ pub(super) async fn insert(tx: &mut Tx, payment: &Payment, purchase: &str) -> Re
         purchase,
         payment.created_at,
         payment.updated_at,
+        token_hash,
     ];
     tx.execute(sql, values).await.map(drop)
 }
@@ -200,6 +208,16 @@ pub(super) async fn find(tx: &mut Tx, partner_id: &str, payment_id: &str) -> Res
         from payments where partner_id = $1 and payment_id = $2";
     let row: Option<PaymentRow> = tx.fetch_optional(sql, params![partner_id, payment_id]).await?;
     row.map(PaymentRow::into_payment).transpose()
+}
+
+/// The payments that came with a session token, newest first.
+pub(super) async fn of_token(tx: &mut Tx, partner_id: &str, token_hash: &str) -> Result<Vec<Payment>, DbError> {
+    let sql = "select partner_id, payment_id, version, state, phase, currency, amount, captured, refunded, charged_back, voided,
+            reference, capture_mode, return_token_hash, klarna_request_id, klarna_transaction_id, klarna_request_url,
+            expires_at, watch_at, detail, created_at, updated_at
+        from payments where partner_id = $1 and session_token_hash = $2 order by payment_id desc limit 10";
+    let rows: Vec<PaymentRow> = tx.fetch_all(sql, params![partner_id, token_hash]).await?;
+    rows.into_iter().map(PaymentRow::into_payment).collect()
 }
 
 /// Payments that are due for a look at Klarna, of all Partners: recovery works for everybody.

@@ -23,6 +23,7 @@ pub fn document(server: &str) -> Value {
     document["servers"] = json!([{"url": server}]);
     document["tags"] = json!([
         {"name": "Payments", "description": "A payment from its first request to its last refund."},
+        {"name": "Hosted checkout", "description": "A page of ours on which your customer pays."},
         {"name": "Events", "description": "Everything that happened, in order."},
         {"name": "Webhook endpoints", "description": "Where events are pushed to, and what came of it."},
         {"name": "Account", "description": "Your own account at Klarna: what it costs, what it offers, what Klarna decided about it."},
@@ -179,6 +180,7 @@ fn event_data() -> Value {
         "description": "What the event is about.",
         "properties": {
             "payment": {"$ref": "#/components/schemas/PaymentView", "description": "The payment as it was right after."},
+            "checkout_session": {"$ref": "#/components/schemas/CheckoutSessionView", "description": "The checkout session as it was right after."},
             "partner": {"type": "object", "description": "You, as you stood right after: `state`, `suspension`, `next_step`, `refusal`."},
             "decision": {"$ref": "#/components/schemas/DecisionView", "description": "Of `partner.compliance_decision`: what Klarna found."},
             "enablement": {"$ref": "#/components/schemas/EnablementView", "description": "Of `partner.enablement_changed`: as it was right after."},

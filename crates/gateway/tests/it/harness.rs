@@ -58,6 +58,7 @@ struct Inner {
     answers: BTreeMap<String, (u16, Value)>,
     requests: BTreeMap<String, Value>,
     transactions: BTreeMap<String, Value>,
+    pub identifiers: Vec<Value>,
     counter: u32,
 }
 
@@ -84,14 +85,21 @@ impl Klarna {
         self.inner.lock().unwrap().calls.iter().filter(|call| call.name == name).cloned().collect()
     }
 
+    /// Somebody disables all client identifiers.
+    pub fn disable_identifiers(&self) {
+        for identifier in &mut self.inner.lock().unwrap().identifiers {
+            identifier["state"] = json!("DISABLED");
+        }
+    }
+
     pub fn transactions(&self) -> Vec<Value> {
         self.inner.lock().unwrap().transactions.values().cloned().collect()
     }
 
-    /// Moves the only Payment Request on, as a customer would.
+    /// Moves the last Payment Request on, as a customer would.
     pub fn customer(&self, state: &str) -> Value {
         let mut inner = self.inner.lock().unwrap();
-        let request = inner.requests.values_mut().next().unwrap();
+        let request = inner.requests.values_mut().next_back().unwrap();
         request["state"] = json!(state);
         if state == "COMPLETED" {
             request["state_context"] =
@@ -112,6 +120,9 @@ async fn handle(State(klarna): State<Klarna>, method: Method, uri: Uri, headers:
             "finalize"
         }
         ("POST", ["payment", "authorize"]) => "authorize",
+        ("GET", ["payment", "presentation"]) => "presentation",
+        ("GET", ["v2", "account", "integration", "credentials", "client-identifier"]) => "list_client_identifiers",
+        ("POST", ["v2", "account", "integration", "credentials", "client-identifier"]) => "create_client_identifier",
         ("GET", ["payment", "requests", _]) => "read_request",
         ("PATCH", ["payment", "requests", _]) => "update_request",
         ("DELETE", ["payment", "requests", _]) => "cancel_request",
@@ -201,6 +212,14 @@ impl Inner {
                     json!({"payment_transaction_response": {"result": "APPROVED", "payment_transaction": transaction}}),
                 )
             }
+            "presentation" => (200, presentation("SHOW_KLARNA")),
+            "list_client_identifiers" => (200, json!({"credentials": self.identifiers})),
+            "create_client_identifier" => {
+                let made = json!({"credential_id": format!("krn:credential:{uuid}"), "state": "ACTIVE", "config": body["config"],
+                    "identity": {"client_id": format!("klarna_test_client_{uuid}")}});
+                self.identifiers.push(made.clone());
+                (201, made)
+            }
             "read_request" => self.requests.get(parts[2]).map_or((404, json!({})), |request| (200, request.clone())),
             "update_request" => {
                 let request = self.requests.get_mut(parts[2]).unwrap();
@@ -252,6 +271,16 @@ impl Inner {
         let transaction = self.transactions.get_mut(transaction).unwrap();
         transaction[member] = json!(transaction[member].as_i64().unwrap() + amount);
     }
+}
+
+/// How Klarna is to be shown.
+pub fn presentation(instruction: &str) -> Value {
+    let status =
+        if instruction == "SHOW_ONLY_KLARNA" { "PENDING_PARTNER_AUTHORIZATION" } else { "REQUIRES_CUSTOMER_ACTION" };
+    json!({"instruction": instruction, "payment_status": status, "payment_option": {
+        "payment_option_id": "S0xBUk5B", "header": {"text": "Klarna"}, "subheader": {"text": "Now, later or <in parts>"},
+        "icon": {"badge_image_url": "https://elsewhere.example/badge.svg", "alt": "Klarna"},
+        "message": {"parts": [{"type": "TEXT", "text": "3 x 16.63"}, {"type": "LINK", "text": "Terms", "url": "javascript:alert(1)"}]}}})
 }
 
 /// The network's error object.

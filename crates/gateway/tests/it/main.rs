@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod checkout;
+mod checkout_page;
 mod events;
 mod harness;
 mod inbox;

@@ -183,6 +183,9 @@ async fn every_example_of_a_body_works_as_it_is_printed() {
     let changed = scene.stage.call(&scene.ada, "PATCH", &path, Some(example("UpdatePaymentBody"))).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
 
+    let opened = scene.post("/v1/checkout-sessions", example("CreateCheckoutSessionBody")).await;
+    assert_eq!((opened.status.as_u16(), &opened.body["state"]), (201, &"OPEN".into()), "{}", opened.text);
+
     let authorized = scene.authorized(4_990).await;
     for (name, schema) in [("captures", "CreateCaptureBody"), ("refunds", "CreateRefundBody")] {
         let done = scene.post(&format!("/v1/payments/{authorized}/{name}"), example(schema)).await;

@@ -88,6 +88,10 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
         let draft = stage.call(&operator, "POST", "/v1/partners", Some(draft)).await;
         assert_eq!(draft.status, 201, "{}", draft.text);
 
+        let session = json!({"amount": 4990, "currency": "EUR", "return_url": "https://shop.example/", "interoperability_token": "to.k.en"});
+        let session = stage.call(&partner, "POST", "/v1/checkout-sessions", Some(session)).await;
+        assert_eq!(session.status, 201, "{}", session.text);
+
         let (columns, ctx) = rotate(&stage).await;
         let all: BTreeSet<String> = SEALED.iter().map(|column| column.name()).collect();
         let elsewhere = ["jobs.payload", "portal_links.secret", "portal_signers.private_key", "portal_users.email"];
@@ -100,6 +104,10 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
             .header("authorization", format!("Bearer {}", operator.key));
         let read = router.clone().oneshot(read.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(body_of(read).await, draft.body, "what is known of a Partner");
+        let read = Request::get(format!("/v1/checkout-sessions/{}", session.body["id"].as_str().unwrap()))
+            .header("authorization", format!("Bearer {}", partner.key));
+        let read = router.clone().oneshot(read.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(body_of(read).await, session.body, "the address of a hosted page");
         let delivered = router.oneshot(deliver("e-2")).await.unwrap();
         assert_eq!(delivered.status(), 200, "the network's key still verifies");
         let shutdown = Shutdown::new();

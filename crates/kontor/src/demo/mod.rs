@@ -93,6 +93,7 @@ async fn start_ends(
         local_targets: true,
         partner_rate_limit: None,
         recovery_delay_seconds: 45,
+        web_sdk_url: None,
         bank_account_hashing_file: None,
         // The clock of the demo's network end may be moved by years.
         klarna_clock_ahead_seconds: u32::MAX,

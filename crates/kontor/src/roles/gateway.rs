@@ -115,6 +115,9 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     config.partner_requests_per_second = args.partner_rate_limit;
     config.recovery_delay_us = i64::from(args.recovery_delay_seconds) * SECOND_US;
     config.webhook_ahead_max_us = i64::from(args.klarna_clock_ahead_seconds) * SECOND_US;
+    if let Some(url) = &args.web_sdk_url {
+        config.web_sdk = gateway::config::WebSdk::at(url.clone());
+    }
     config.bank_account_hashing = args.bank_account_hashing_file.as_deref().map(hashing).transpose()?;
     let (clock, random) = (Clock::system(), Random::system());
     let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };

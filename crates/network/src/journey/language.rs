@@ -58,23 +58,15 @@ impl Language {
 
     /// `€1,049.90` or `1.049,90 €`; currencies without a sign of their own by code.
     pub fn money(self, money: Money) -> String {
-        let digits = usize::from(money.currency.exponent());
-        let unit = 10_u64.pow(u32::from(money.currency.exponent()));
-        let (group, point) = match self {
-            Self::English => (',', '.'),
-            Self::German => ('.', ','),
+        let (minus, magnitude) = match money.minor {
+            ..0 => ("\u{2212}", Money::new(money.minor.saturating_neg(), money.currency)),
+            _ => ("", money),
         };
-        let magnitude = money.minor.unsigned_abs();
-        let mut number = grouped(magnitude / unit, group);
-        if digits > 0 {
-            number.push_str(&format!("{point}{:0digits$}", magnitude % unit));
-        }
-        let minus = if money.minor < 0 { "\u{2212}" } else { "" };
-        let code = money.currency.code();
-        match (self, sign(code)) {
-            (Self::English, Some(sign)) => format!("{minus}{sign}{number}"),
-            (Self::English, None) => format!("{minus}{code}\u{a0}{number}"),
-            (Self::German, sign) => format!("{minus}{number}\u{a0}{}", sign.unwrap_or(code)),
+        let (code, sign) = (money.currency.code(), money.currency.sign());
+        match (self, sign) {
+            (Self::English, Some(sign)) => format!("{minus}{sign}{}", magnitude.grouped(',', '.')),
+            (Self::English, None) => format!("{minus}{code}\u{a0}{}", magnitude.grouped(',', '.')),
+            (Self::German, sign) => format!("{minus}{}\u{a0}{}", magnitude.grouped('.', ','), sign.unwrap_or(code)),
         }
     }
 
@@ -93,31 +85,6 @@ impl Language {
 pub fn day_of(now_us: i64, days: i64) -> Date {
     let now = Timestamp::from_microsecond(now_us).unwrap_or(Timestamp::MAX);
     now.to_zoned(TimeZone::UTC).date().saturating_add(jiff::Span::new().days(days))
-}
-
-fn sign(code: &str) -> Option<&'static str> {
-    match code {
-        "EUR" => Some("€"),
-        "GBP" => Some("£"),
-        "USD" => Some("$"),
-        "AUD" => Some("A$"),
-        "CAD" => Some("C$"),
-        "MXN" => Some("MX$"),
-        "NZD" => Some("NZ$"),
-        _ => None,
-    }
-}
-
-fn grouped(number: u64, separator: char) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(separator);
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `0.8` is 800; what is no weight counts as none.
