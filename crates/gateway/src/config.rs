@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::clock::{HOUR_US, MINUTE_US, SECOND_US};
+use kit::clock::{DAY_US, HOUR_US, MINUTE_US, SECOND_US};
 use protocol::PartnerAccountId;
 use protocol::onboarding::bank_account::Hashing;
 use secrecy::SecretString;
@@ -46,6 +46,8 @@ pub struct Config {
     pub terms_refresh_us: i64,
     /// The script of the hosted page.
     pub web_sdk: WebSdk,
+    /// How long it is kept what comparisons found, and what became of the rows of imports, in microseconds.
+    pub partner_history_retention_us: i64,
     /// How bank account numbers are hashed before they are sent; `None` sends them in the clear.
     pub bank_account_hashing: Option<BankAccountHashing>,
 }
@@ -132,6 +134,7 @@ impl Config {
             webhook_ahead_max_us: 5 * MINUTE_US,
             alignment_interval_us: 24 * HOUR_US,
             terms_refresh_us: 24 * HOUR_US,
+            partner_history_retention_us: 90 * DAY_US,
             bank_account_hashing: None,
         }
     }

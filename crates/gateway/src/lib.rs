@@ -48,6 +48,8 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0021_events", include_str!("../migrations/0021_events.sql")),
             ("0100_partner_profiles", include_str!("../migrations/0100_partner_profiles.sql")),
             ("0101_operators", include_str!("../migrations/0101_operators.sql")),
+            ("0110_partner_alignment", include_str!("../migrations/0110_partner_alignment.sql")),
+            ("0111_partner_imports", include_str!("../migrations/0111_partner_imports.sql")),
             ("0120_partner_decisions", include_str!("../migrations/0120_partner_decisions.sql")),
             ("0121_portal", include_str!("../migrations/0121_portal.sql")),
             ("0122_pricing", include_str!("../migrations/0122_pricing.sql")),

@@ -133,8 +133,30 @@ impl std::str::FromStr for TlsChoice {
     }
 }
 
+#[derive(Debug, Subcommand)]
+pub enum DemoScene {
+    /// The life of Partners, scripted: onboarded in five countries, rejected, suspended from either side, drifted apart and repaired, ended.
+    Partners(DemoPartnersArgs),
+}
+
 #[derive(Args, Debug)]
+pub struct DemoPartnersArgs {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+
+    /// The same ids, keys and tokens on every run.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DemoArgs {
+    /// Something else than a payment.
+    #[command(subcommand)]
+    pub scene: Option<DemoScene>,
+
     /// Run the scripted payment on free ports and a new database, print what happened, and exit.
     #[arg(long)]
     pub once: bool,
@@ -272,6 +294,10 @@ pub struct GatewayArgs {
     #[arg(long, env = "KONTOR_BANK_ACCOUNT_HASHING_FILE", value_name = "FILE")]
     pub bank_account_hashing_file: Option<PathBuf>,
 
+    /// What comparisons with Klarna's accounts found, and what became of the rows of imports, is kept for this long.
+    #[arg(long, env = "KONTOR_PARTNER_HISTORY_DAYS", default_value_t = 90, value_name = "N")]
+    pub partner_history_days: u32,
+
     /// A webhook of Klarna's that tells of something further in the future is refused. A network end whose clock is moved
     /// needs more.
     #[arg(long, env = "KONTOR_KLARNA_CLOCK_AHEAD_SECONDS", default_value_t = 300, value_name = "N")]
@@ -360,8 +386,32 @@ pub enum PartnerCommand {
         #[command(flatten)]
         storage: StorageArgs,
     },
+    /// Makes Partners of the rows of a CSV or JSON Lines file.
+    ///
+    /// Calls the gateway, which judges each row as it judges POST /v1/partners. What became of each row goes into a result file. May be
+    /// stopped, killed and begun again at any time: the same file goes on where it stopped, and nothing is made twice.
+    Import(ImportArgs),
+    /// Writes Partners into a file that can be imported.
+    Export(ExportArgs),
+    /// Prints the header of a CSV file of Partners.
+    Template(TemplateArgs),
+    /// Takes a Partner that was made by `create` into the books: from then on it is managed like any other.
+    Adopt {
+        /// Which Partner, `par_…`.
+        partner_id: String,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
     /// Shows how far the comparison of all accounts with Klarna's is, and what it found.
+    ///
+    /// The gateway compares every account once a day by itself, within Klarna's rate limits, and goes on where it was stopped.
     Alignment {
+        /// Compare all of them now. The gateway must be running.
+        #[arg(long)]
+        all: bool,
+        /// Stay until those that are due are compared. May be stopped and begun again at any time.
+        #[arg(long)]
+        watch: bool,
         #[command(flatten)]
         storage: StorageArgs,
     },
@@ -374,6 +424,96 @@ pub enum PartnerCommand {
         #[command(flatten)]
         storage: StorageArgs,
     },
+}
+
+/// The gateway that is called, and as whom.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Gateway")]
+pub struct OperatorArgs {
+    /// The gateway's url.
+    #[arg(long, env = "KONTOR_GATEWAY_URL", default_value = "http://127.0.0.1:4000", value_name = "URL")]
+    pub gateway: url::Url,
+
+    /// A file with an operator's key; `kontor operator create` makes one [default: the key in KONTOR_OPERATOR_KEY].
+    #[arg(long, env = "KONTOR_OPERATOR_KEY_FILE", value_name = "FILE")]
+    pub operator_key_file: Option<PathBuf>,
+
+    /// The key itself. Only by environment, so that it stays out of process lists.
+    #[arg(long = "operator-key-from-environment", env = "KONTOR_OPERATOR_KEY", hide = true, hide_env_values = true)]
+    pub operator_key: Option<SecretString>,
+
+    /// Certificates (PEM) to trust beside the public ones, for a gateway with a private CA.
+    #[arg(long, env = "KONTOR_GATEWAY_CA_FILE", value_name = "FILE")]
+    pub gateway_ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    /// A line per Partner, a column per field; `kontor partner template` prints the header.
+    Csv,
+    /// A JSON object per line, as POST /v1/partners takes it.
+    Jsonl,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// The file, `.csv` or `.jsonl`.
+    pub file: PathBuf,
+
+    /// Judge every row, and make nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Rows may change Partners that are known by their reference.
+    #[arg(long)]
+    pub update: bool,
+
+    /// Submit the Partners to Klarna; a row that is not complete enough for that is faulty.
+    #[arg(long)]
+    pub submit: bool,
+
+    /// With --submit: do not wait for Klarna's answers. The gateway goes on by itself; import the file again to see them.
+    #[arg(long, requires = "submit")]
+    pub no_wait: bool,
+
+    /// What the file is [default: what its name tells].
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<FileFormat>,
+
+    /// Where to write what became of each row [default: FILE.result.csv or FILE.result.jsonl beside the file].
+    #[arg(long, value_name = "FILE")]
+    pub result: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub operator: OperatorArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// Where to, `.csv` or `.jsonl`; readable by its owner only.
+    pub file: PathBuf,
+
+    /// With what is of persons: contacts, how they signed up, stakeholders, tax numbers, bank accounts.
+    #[arg(long)]
+    pub personal: bool,
+
+    /// Only Partners in this state.
+    #[arg(long)]
+    pub state: Option<String>,
+
+    /// What the file is to be [default: what its name tells].
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<FileFormat>,
+
+    #[command(flatten)]
+    pub operator: OperatorArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct TemplateArgs {
+    /// Entries of each list.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub entries: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -530,6 +670,44 @@ pub enum BenchCommand {
     Payments(BenchArgs),
     /// Calls per second at the network's end by class of operation, the slowest list, memory; with `--rows`, again with as many payments stored.
     Network(BenchArgs),
+    /// Imports invented Partners with faulty rows among them, kills the command and then the gateway halfway and goes on, checks that
+    /// nothing was made twice at either end, and compares all accounts.
+    Partners(BenchPartnersArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchPartnersArgs {
+    /// How many Partners.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub partners: u64,
+
+    /// One row in so many is faulty; 0 for none.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub faulty_every: u64,
+
+    /// The same Partners for the same number.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// What file they stand in.
+    #[arg(long, default_value = "csv", value_name = "FORMAT")]
+    pub format: FileFormat,
+
+    /// Which rate limits the network's end holds to.
+    #[arg(long, default_value = "off", value_name = "SET")]
+    pub rate_limits: RateLimits,
+
+    /// Only write the file, for the Acquiring Partner of --credentials-file.
+    #[arg(long, value_name = "FILE", requires = "credentials_file")]
+    pub write: Option<PathBuf>,
+
+    /// What the network's end wrote at its start.
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+
+    /// Measure on this PostgreSQL server (a database per run is made on it) instead of SQLite.
+    #[arg(long, env = "KONTOR_BENCH_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    pub postgres: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::Parser as _;
 use kit::shutdown::Shutdown;
 
-use cli::{BenchCommand, Cli, Command};
+use cli::{BenchCommand, Cli, Command, DemoArgs, DemoScene};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Demo(DemoArgs { scene: Some(DemoScene::Partners(args)), .. }) => return demo::partners(&args).await,
         Command::Demo(args) if args.once => return demo::once(&args).await,
         Command::Demo(args) => demo::stay_up(&args).await?,
         Command::Network(args) => {
@@ -59,6 +60,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Secrets(command) => commands::secrets(&command).await?,
         Command::Bench(BenchCommand::Payments(args)) => bench::payments(&args).await?,
         Command::Bench(BenchCommand::Network(args)) => bench::network_end(&args).await?,
+        Command::Bench(BenchCommand::Partners(args)) => bench::partners(&args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -95,7 +95,9 @@ impl Throttle {
         wait_max: Duration,
     ) -> Option<Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = [(operation, String::new()), (operation, account.to_owned())];
+        let mut keys = vec![(operation, String::new())];
+        // The Acquiring Partner's own calls count at one level, and so once.
+        keys.extend((!account.is_empty()).then(|| (operation, account.to_owned())));
         if let Some(per_second) = self.initial.filter(|_| !buckets.contains_key(&keys[0])) {
             buckets.insert(keys[0].clone(), Bucket { per_second: per_second.max(1), full_at: now });
         }
@@ -168,6 +170,16 @@ mod tests {
         assert_eq!(throttle.reserve("authorize", "a", now, Duration::ZERO), Some(Duration::ZERO));
         let wait = throttle.reserve("capture", "a", now + SECOND, Duration::ZERO);
         assert_eq!(wait, Some(Duration::ZERO), "a second later there is room again");
+    }
+
+    #[test]
+    fn calls_of_the_acquiring_partner_itself_count_once() {
+        let throttle = Throttle::new(None);
+        let now = Instant::now();
+        let limit = Some("5, 5;w=1;name=\"psp_onboarding\"");
+        throttle.learn("onboard", "", &Quota::read(limit, Some("4"), Some("1")), false, now);
+        let at_once = (0..20).filter(|_| throttle.reserve("onboard", "", now, Duration::ZERO).is_some()).count();
+        assert_eq!(at_once, 5);
     }
 
     #[test]

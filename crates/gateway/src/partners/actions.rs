@@ -99,17 +99,7 @@ async fn submit_partner(State(ctx): State<Ctx>, command: Command) -> Result<Resp
         .run(&ctx, nothing, |tx, ctx, record, ()| {
             Box::pin(async move {
                 let now = ctx.clock.now();
-                if record.standing.state() == PartnerState::Offboarded {
-                    return Err(conflict("This Partner is offboarded."));
-                }
-                let missing = record.profile.readiness().missing;
-                if !missing.is_empty() {
-                    let faults = missing.into_iter().map(|gap| FieldFault::new(gap.field, gap.reason)).collect();
-                    return Err(ApiError::validation(faults));
-                }
-                record.standing.submitted_at.get_or_insert(now);
-                record.standing.refusal = None;
-                record.save(tx, now).await?;
+                jobs::hand_in(tx, ctx, record).await?;
                 sync::enqueue(tx, &record.partner_id, now + ctx.config.recovery_delay_us, now).await?;
                 Ok(Reply { status: StatusCode::ACCEPTED, body: Value::Null })
             })

@@ -2,14 +2,13 @@
 //! is sent again, what Klarna owns is taken over, and what nobody can mend is raised. A lost webhook is found here.
 
 use http::Method;
-use kit::clock::MINUTE_US;
 use kit::db::{Db, DbError, Tx, UnitFuture};
 use kit::http::ApiError;
 use protocol::Timestamp;
 use serde_json::{Map, Value};
 
 use super::part::Kind;
-use super::profile::Part;
+use super::profile::{Part, Profile};
 use super::record::Record;
 use super::standing::{DISABLE_REASONS, News, Standing};
 use super::{store, sync, translate};
@@ -63,19 +62,21 @@ pub struct Progress {
     pub known: i64,
     /// Those whose turn has come.
     pub due: i64,
-    /// Differences found so far, by what became of them.
+    /// Those that were compared since the time that was asked for.
+    pub compared: i64,
+    /// Differences found since then, by what became of them.
     pub drifts: Vec<(String, i64)>,
 }
 
-/// How far the comparison of all accounts is at a time, in microseconds UTC.
+/// How far the comparison of all accounts is at a time, and what happened `since`; both in microseconds UTC.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn progress(db: &Db, now: i64) -> Result<Progress, DbError> {
+pub async fn progress(db: &Db, now: i64, since: i64) -> Result<Progress, DbError> {
     db.read(move |tx| {
         Box::pin(async move {
-            let (known, due) = store::alignment_counts(tx, now).await?;
-            Ok(Progress { known, due, drifts: store::drift_counts(tx).await? })
+            let (known, due, compared) = store::alignment_counts(tx, now, since).await?;
+            Ok(Progress { known, due, compared, drifts: store::drift_counts(tx, since).await? })
         })
     })
     .await
@@ -88,18 +89,7 @@ pub async fn progress(db: &Db, now: i64) -> Result<Progress, DbError> {
 pub(super) async fn check(ctx: &Ctx, partner_id: &str) -> Result<Option<Vec<Drift>>, ApiError> {
     let Some(record) = read(ctx, partner_id).await? else { return Ok(None) };
     let Some(account) = record.standing.account_id.clone() else { return Ok(None) };
-    let mut operation = Operation::on_account("read_account", Method::GET, &account, &[]);
-    operation.query = EXPANDED.into_iter().map(|name| ("expand", name.to_owned())).collect();
-    operation.originator = Some(tag(record.profile.name(), partner_id));
-    let shown: Value = match ctx.klarna.send(&operation).await.and_then(|answer| answer.json()) {
-        Ok(shown) => shown,
-        // An account that Klarna does not show to us any more is nobody's to repair.
-        Err(CallError::Refused(refusal)) => {
-            tracing::error!(partner.id = partner_id, "the network does not show the account: {}", refusal.status);
-            Value::Null
-        }
-        Err(error) => return Err(ApiError::unavailable(error)),
-    };
+    let shown = shown(ctx, &account, record.profile.name(), partner_id).await?;
     let id = partner_id.to_owned();
     let found = ctx
         .db
@@ -112,6 +102,25 @@ pub(super) async fn check(ctx: &Ctx, partner_id: &str) -> Result<Option<Vec<Drif
         .await?;
     ctx.poke.poke();
     Ok(Some(found))
+}
+
+/// An account with all that is read along, as Klarna shows it; null where Klarna does not show it to us.
+///
+/// # Errors
+/// 503 where Klarna does not answer.
+pub(super) async fn shown(ctx: &Ctx, account: &str, name: &str, partner_id: &str) -> Result<Value, ApiError> {
+    let mut operation = Operation::on_account("read_account", Method::GET, account, &[]);
+    operation.query = EXPANDED.into_iter().map(|name| ("expand", name.to_owned())).collect();
+    operation.originator = Some(tag(name, partner_id));
+    match ctx.klarna.send(&operation).await.and_then(|answer| answer.json()) {
+        Ok(shown) => Ok(shown),
+        // An account that Klarna does not show to us any more is nobody's to repair.
+        Err(CallError::Refused(refusal)) => {
+            tracing::error!(partner.id = partner_id, "the network does not show the account: {}", refusal.status);
+            Ok(Value::Null)
+        }
+        Err(error) => Err(ApiError::unavailable(error)),
+    }
 }
 
 async fn read(ctx: &Ctx, partner_id: &str) -> Result<Option<Record>, ApiError> {
@@ -154,7 +163,7 @@ async fn act(tx: &mut Tx, ctx: &Ctx, id: &str, sent: &Record, shown: &Value) -> 
     }
     record.standing.aligned_at = Some(now);
     record.settle(tx, ctx, &before).await?;
-    store::align_at(tx, id, now.saturating_add(ctx.config.alignment_interval_us)).await?;
+    store::aligned(tx, id, now, now.saturating_add(ctx.config.alignment_interval_us)).await?;
     let is_repaired = found.iter().any(|drift| drift.action == Action::Repaired);
     if is_repaired || sync::next(&record) != sync::Step::Nothing {
         sync::enqueue(tx, id, now, now).await?;
@@ -167,7 +176,7 @@ fn version_of(record: &Record, part_id: &str) -> Option<i64> {
 }
 
 /// Takes over what Klarna says of the account and its product, where that is news.
-fn hear(standing: &mut Standing, shown: &Value, now: i64) -> Vec<Drift> {
+pub(super) fn hear(standing: &mut Standing, shown: &Value, now: i64) -> Vec<Drift> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut found = Vec::new();
     let mut adopt = |field: &str| {
@@ -197,11 +206,7 @@ fn hear(standing: &mut Standing, shown: &Value, now: i64) -> Vec<Drift> {
 fn compare(record: &Record, shown: &Value, is_hashed: bool) -> Vec<Drift> {
     let mut found = Vec::new();
     for kind in Kind::ALL {
-        let listed: Vec<&Value> = match kind {
-            Kind::Account => vec![shown],
-            Kind::PaymentAccount => list(&shown["products"][0], "payment_accounts"),
-            Kind::BusinessEntity | Kind::Brand | Kind::StoreGroup | Kind::Store => list(shown, kind.their_list().0),
-        };
+        let listed = entries(shown, kind);
         let (id_name, _) = kind.their_names();
         let is = |entry: &Value, part: &Part| {
             kind == Kind::Account || entry.get(id_name).and_then(Value::as_str) == part.klarna_id.as_deref()
@@ -233,25 +238,40 @@ fn compare(record: &Record, shown: &Value, is_hashed: bool) -> Vec<Drift> {
     found
 }
 
+/// The entries of a kind in an account that Klarna shows.
+pub(super) fn entries(shown: &Value, kind: Kind) -> Vec<&Value> {
+    match kind {
+        Kind::Account => vec![shown],
+        Kind::PaymentAccount => list(&shown["products"][0], "payment_accounts"),
+        Kind::BusinessEntity | Kind::Brand | Kind::StoreGroup | Kind::Store => list(shown, kind.their_list().0),
+    }
+}
+
 fn list<'a>(shown: &'a Value, name: &str) -> Vec<&'a Value> {
     shown.get(name).and_then(Value::as_array).into_iter().flatten().collect()
+}
+
+/// What an entry names by Klarna's ids, by our references: null for a part that is not ours, `None` where Klarna does not say.
+pub(super) fn linked(profile: &Profile, kind: Kind, entry: &Value) -> Vec<(&'static str, Option<Value>)> {
+    let named = |linked: Kind| {
+        let (id, _) = linked.their_names();
+        // Payment accounts have a default group.
+        let id = [id.to_owned(), format!("default_{id}")].into_iter().find_map(|name| entry.get(&name)?.as_str())?;
+        let part = profile.of(linked).find(|(_, part)| part.klarna_id.as_deref() == Some(id));
+        Some(part.map_or(Value::Null, |(_, part)| part.reference.clone().into()))
+    };
+    kind.links().iter().map(|(member, linked)| (*member, named(*linked))).collect()
 }
 
 /// The fields of a part that differ.
 fn differing(record: &Record, part: &Part, entry: &Value, is_hashed: bool) -> Vec<String> {
     let mut theirs = translate::ours(part.kind, entry);
     let mut links = Vec::new();
-    for (member, linked) in part.kind.links() {
-        // Linked by id there, by reference here. Payment accounts have a default group.
-        let (id, _) = linked.their_names();
-        let id = [id.to_owned(), format!("default_{id}")].into_iter().find_map(|name| entry.get(&name)?.as_str());
-        let reference =
-            id.and_then(|id| record.profile.of(*linked).find(|(_, part)| part.klarna_id.as_deref() == Some(id)));
-        match (id, reference) {
-            (Some(_), Some((_, part))) => drop(theirs.insert((*member).to_owned(), part.reference.clone().into())),
-            (Some(_), None) => drop(theirs.insert((*member).to_owned(), Value::Null)),
-            (None, _) if !theirs.contains_key(*member) => links.push(*member),
-            (None, _) => {}
+    for (member, reference) in linked(&record.profile, part.kind, entry) {
+        match reference {
+            Some(reference) => drop(theirs.insert(member.to_owned(), reference)),
+            None if !theirs.contains_key(member) => links.push(member),
+            None => {}
         }
     }
     let mut mine: Map<String, Value> = part.body.clone();
@@ -296,6 +316,3 @@ fn values(body: &Map<String, Value>, field: &str) -> Vec<String> {
     collect(&Value::Object(body.clone()), &field.split('.').collect::<Vec<_>>(), &mut found);
     found
 }
-
-/// How long a Partner that could not be checked waits, in microseconds.
-pub(super) const AGAIN_US: i64 = 15 * MINUTE_US;

@@ -34,6 +34,8 @@ pub fn routes() -> OpenApiRouter<Ctx> {
         .merge(super::compliance::routes())
         .merge(super::portal::routes())
         .merge(super::pricing::routes())
+        .merge(super::adopt::routes())
+        .merge(super::bulk::routes())
 }
 
 /// A Partner, as far as it is known: a draft may have gaps. Every entry of a list has a `reference`, your own name for it.
@@ -135,19 +137,14 @@ async fn create_partner(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let once = Once::new(&operator.operator_id, "POST /v1/partners", &headers, Some(&body.value));
-    let (once, wanted) = Once::with(once, read_whole(&body.value, true))?;
+    let drafted = read_whole(&body.value, true).and_then(|wanted| draft(&ctx, &wanted));
+    let (once, record) = Once::with(once, drafted)?;
     let inner = ctx.clone();
     once.run(&ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
         Box::pin(async move {
-            let now = inner.clock.now();
-            let mut record = Record {
-                partner_id: format!("par_{}", inner.random.id(now).simple()),
-                profile: Profile::default(),
-                standing: Standing::default(),
-                created_at: now,
-                updated_at: now,
-            };
-            change(tx, &inner, &mut record, &wanted, true).await?;
+            if !insert(tx, &inner, &record).await? {
+                return Err(reference_taken());
+            }
             Ok(Reply { status: StatusCode::CREATED, body: record.view() })
         })
     })
@@ -254,7 +251,7 @@ async fn update_partner(
     let changed = once.run(&ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
         Box::pin(async move {
             let mut record = Record::lock(tx, &inner, &partner_id).await?.ok_or_else(absent)?;
-            change(tx, &inner, &mut record, &wanted, false).await?;
+            change(tx, &inner, &mut record, &wanted).await?;
             Ok(Reply { status: StatusCode::OK, body: record.view() })
         })
     });
@@ -306,7 +303,7 @@ async fn add_part(
             if record.profile.find(kind, &reference).is_some() {
                 return Err(conflict("The Partner has a part of this reference.").field("reference", "is taken"));
             }
-            change(tx, &inner, &mut record, &[wanted], false).await?;
+            change(tx, &inner, &mut record, &[wanted]).await?;
             let part = record.profile.find(kind, &reference).ok_or_else(absent)?;
             Ok(Reply { status: StatusCode::CREATED, body: part_view(part) })
         })
@@ -372,7 +369,7 @@ async fn update_part(
         Box::pin(async move {
             let mut record = Record::lock(tx, &inner, &partner_id).await?.ok_or_else(absent)?;
             record.profile.find(kind, &reference).ok_or_else(absent)?;
-            change(tx, &inner, &mut record, &[wanted], false).await?;
+            change(tx, &inner, &mut record, &[wanted]).await?;
             let part = record.profile.find(kind, &reference).ok_or_else(absent)?;
             Ok(Reply { status: StatusCode::OK, body: part_view(part) })
         })
@@ -419,7 +416,7 @@ async fn delete_part(
         .await
 }
 
-fn read_whole(body: &Value, creating: bool) -> Result<Vec<Wanted>, ApiError> {
+pub(super) fn read_whole(body: &Value, creating: bool) -> Result<Vec<Wanted>, ApiError> {
     profile::read(body, creating).map_err(ApiError::validation)
 }
 
@@ -430,40 +427,76 @@ fn read_one(collection: &str, body: &Value) -> Result<Wanted, ApiError> {
     wanted.filter(|_| faults.is_empty()).ok_or_else(|| ApiError::validation(faults))
 }
 
-/// Applies what is wanted, refuses nonsense, and writes what changed.
-async fn change(tx: &mut Tx, ctx: &Ctx, record: &mut Record, wanted: &[Wanted], is_new: bool) -> Result<(), ApiError> {
+/// What a change came to, before anything of it is written.
+pub(super) struct Judged {
+    before: Profile,
+    /// Indexes of the parts that changed.
+    pub changed: Vec<usize>,
+}
+
+/// Applies what is wanted to a Partner in memory, and refuses nonsense.
+pub(super) fn judge(ctx: &Ctx, record: &mut Record, wanted: &[Wanted]) -> Result<Judged, ApiError> {
     let now = ctx.clock.now();
     if record.standing.state() == PartnerState::Offboarded {
         return Err(conflict("This Partner is offboarded."));
     }
     let before = record.profile.clone();
     let changed = record.profile.apply(wanted, || format!("prt_{}", ctx.random.id(now).simple()));
+    if changed.is_empty() {
+        return Ok(Judged { before, changed });
+    }
     refuse_immutable(&before, &record.profile)?;
     let wrong = record.profile.wrong();
     if !wrong.is_empty() {
         return Err(ApiError::validation(wrong));
     }
     // What was handed in stays complete.
-    if record.standing.account_id.is_some() && !changed.is_empty() {
-        let missing = record.profile.readiness().missing;
+    if record.standing.account_id.is_some() {
+        let missing = record.profile.missing();
         if !missing.is_empty() {
-            let faults = missing.into_iter().map(|gap| FieldFault::new(gap.field, gap.reason)).collect();
-            return Err(ApiError::validation(faults));
+            return Err(ApiError::validation(missing));
         }
     }
-    if is_new {
-        if !store::insert(tx, &record.row()).await? {
-            return Err(reference_taken());
-        }
-    } else if before.reference() != record.profile.reference()
+    Ok(Judged { before, changed })
+}
+
+/// A new Partner that nobody has written yet.
+pub(super) fn draft(ctx: &Ctx, wanted: &[Wanted]) -> Result<Record, ApiError> {
+    let now = ctx.clock.now();
+    let mut record = Record {
+        partner_id: format!("par_{}", ctx.random.id(now).simple()),
+        profile: Profile::default(),
+        standing: Standing::default(),
+        created_at: now,
+        updated_at: now,
+    };
+    judge(ctx, &mut record, wanted)?;
+    Ok(record)
+}
+
+/// Writes a new Partner; false if another has its reference.
+pub(super) async fn insert(tx: &mut Tx, ctx: &Ctx, record: &Record) -> Result<bool, ApiError> {
+    if !store::insert(tx, &record.row()).await? {
+        return Ok(false);
+    }
+    for index in 0..record.profile.parts.len() {
+        record.put_part(tx, ctx, index).await?;
+    }
+    Ok(true)
+}
+
+/// Writes what changed, and sees to it that Klarna hears of it.
+pub(super) async fn keep(tx: &mut Tx, ctx: &Ctx, record: &mut Record, judged: Judged) -> Result<(), ApiError> {
+    let now = ctx.clock.now();
+    if judged.before.reference() != record.profile.reference()
         && store::reference_owner(tx, record.profile.reference()).await?.is_some()
     {
         return Err(reference_taken());
     }
-    for index in &changed {
+    for index in &judged.changed {
         record.put_part(tx, ctx, *index).await?;
     }
-    if !changed.is_empty() && !is_new {
+    if !judged.changed.is_empty() {
         let was_refused = record.standing.refusal.take().is_some();
         if was_refused && record.standing.account_id.is_none() {
             record.standing.submitted_at = None;
@@ -474,6 +507,11 @@ async fn change(tx: &mut Tx, ctx: &Ctx, record: &mut Record, wanted: &[Wanted], 
         }
     }
     Ok(())
+}
+
+async fn change(tx: &mut Tx, ctx: &Ctx, record: &mut Record, wanted: &[Wanted]) -> Result<(), ApiError> {
+    let judged = judge(ctx, record, wanted)?;
+    keep(tx, ctx, record, judged).await
 }
 
 /// What never changes once Klarna knows it (fact sheet 02 §3.6 for payment accounts; the rest has no operation there).

@@ -8,8 +8,10 @@
 //! ([`compliance`]); `command` is the one way in for what operators change about a Partner.
 
 pub mod actions;
+pub mod adopt;
 mod alignment;
 pub mod api;
+pub mod bulk;
 mod command;
 pub mod compliance;
 mod jobs;
@@ -38,7 +40,7 @@ use standing::News;
 
 pub use alignment::{Action, Drift, Progress, progress as alignment_progress};
 pub use api::routes;
-pub use jobs::{Wanted, ask, ensure_jobs, register_jobs};
+pub use jobs::{Wanted, align_all, ask, ensure_jobs, register_jobs};
 
 /// How soon an account is read back after Klarna said that something in it changed, in microseconds: our own changes come in rows.
 const LOOK_AGAIN_US: i64 = kit::clock::MINUTE_US;

@@ -256,6 +256,11 @@ impl Profile {
         self.judged().into_iter().filter(|(_, is_gap)| !is_gap).map(|(fault, _)| fault).collect()
     }
 
+    /// All that stands in the way of a submission.
+    pub fn missing(&self) -> Vec<FieldFault> {
+        self.judged().into_iter().map(|(fault, _)| fault).collect()
+    }
+
     /// Every fault that stands in the way of a submission, and whether it is a gap.
     fn judged(&self) -> Vec<(FieldFault, bool)> {
         let mut translated = translate::onboarding(self, Scope::Whole);

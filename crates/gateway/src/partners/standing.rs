@@ -341,6 +341,12 @@ impl Standing {
         }
     }
 
+    /// Hands the Partner in, once more where it was refused. Whether it can be is its data's to say.
+    pub fn hand_in(&mut self, now: i64) {
+        self.submitted_at.get_or_insert(now);
+        self.refusal = None;
+    }
+
     /// Suspends, as the Acquiring Partner. Doing it again changes the reason only.
     ///
     /// # Errors

@@ -156,6 +156,18 @@ pub(super) async fn align_at(tx: &mut Tx, partner_id: &str, at: i64) -> Result<(
     tx.execute(sql, params![partner_id, at]).await.map(drop)
 }
 
+/// It was compared, and when it is compared next.
+pub(super) async fn aligned(tx: &mut Tx, partner_id: &str, now: i64, next: i64) -> Result<(), DbError> {
+    let sql = "update partner_profiles set aligned_at = $2, align_at = $3 where partner_id = $1";
+    tx.execute(sql, params![partner_id, now, next]).await.map(drop)
+}
+
+/// Everybody who is ever compared is due, unless that was so already.
+pub(super) async fn align_all(tx: &mut Tx, now: i64) -> Result<(), DbError> {
+    let sql = "update partner_profiles set align_at = $1 where align_at > $1";
+    tx.execute(sql, params![now]).await.map(drop)
+}
+
 pub(super) async fn due_for_alignment(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<String>, DbError> {
     row! { struct DueRow { partner_id: String } }
     let sql = "select partner_id from partner_profiles where align_at is not null and align_at <= $1
@@ -182,18 +194,28 @@ pub(super) async fn drifts(tx: &mut Tx, partner_id: &str, limit: i64) -> Result<
     tx.fetch_all(sql, params![partner_id, limit]).await
 }
 
-/// How many Partners are compared, and how many are due.
-pub(super) async fn alignment_counts(tx: &mut Tx, now: i64) -> Result<(i64, i64), DbError> {
-    row! { struct CountRow { known: i64, due: i64 } }
-    let sql = "select count(*) as known, count(case when align_at <= $1 then 1 end) as due
+/// How many Partners are compared, how many of them are due, and how many were compared since a time.
+pub(super) async fn alignment_counts(tx: &mut Tx, now: i64, since: i64) -> Result<(i64, i64, i64), DbError> {
+    row! { struct CountRow { known: i64, due: i64, compared: i64 } }
+    let sql = "select count(*) as known, count(case when align_at <= $1 then 1 end) as due,
+            count(case when aligned_at >= $2 then 1 end) as compared
         from partner_profiles where align_at is not null";
-    let row: CountRow = tx.fetch_one(sql, params![now]).await?;
-    Ok((row.known, row.due))
+    let row: CountRow = tx.fetch_one(sql, params![now, since]).await?;
+    Ok((row.known, row.due, row.compared))
 }
 
-pub(super) async fn drift_counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, DbError> {
+/// Removes some of the differences that were found before a time; says how many.
+pub(super) async fn prune_drifts(tx: &mut Tx, before: i64, limit: i64) -> Result<u64, DbError> {
+    let sql = "delete from partner_drifts where (partner_id, drift_id) in
+        (select partner_id, drift_id from partner_drifts where found_at < $1 order by found_at limit $2)";
+    tx.execute(sql, params![before, limit]).await
+}
+
+/// How many differences were found since a time, by what became of them.
+pub(super) async fn drift_counts(tx: &mut Tx, since: i64) -> Result<Vec<(String, i64)>, DbError> {
     row! { struct ActionRow { action: String, drifts: i64 } }
-    let sql = "select action, count(*) as drifts from partner_drifts group by action order by action";
-    let rows: Vec<ActionRow> = tx.fetch_all(sql, &[]).await?;
+    let sql =
+        "select action, count(*) as drifts from partner_drifts where found_at >= $1 group by action order by action";
+    let rows: Vec<ActionRow> = tx.fetch_all(sql, params![since]).await?;
     Ok(rows.into_iter().map(|row| (row.action, row.drifts)).collect())
 }

@@ -37,6 +37,8 @@ use crate::klarna::{CallError, Operation};
 
 /// The kind of the jobs; their key is the Partner's id.
 pub(super) const KIND: &str = "partner_sync";
+/// The same for what was imported.
+pub(super) const BULK: &str = "partner_bulk_sync";
 /// Namespace of derived idempotency keys.
 const KEY_NAMESPACE: Uuid = Uuid::from_u128(0x6b0f_52c1_90d4_4e0a_9a3e_2f6f_7d1c_54b8);
 /// A Partner has fewer parts than this; more steps at once mean a fault.
@@ -116,6 +118,14 @@ fn next_beside(record: &Record, failed: &BTreeSet<String>) -> Step {
 /// [`DbError`].
 pub(super) async fn enqueue(tx: &mut Tx, partner_id: &str, due_at: i64, now: i64) -> Result<(), DbError> {
     jobs::enqueue(tx, &NewJob { kind: KIND, key: partner_id, payload: "", due_at }, now).await.map(drop)
+}
+
+/// [`enqueue`], where many wait.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn enqueue_bulk(tx: &mut Tx, partner_id: &str, now: i64) -> Result<(), DbError> {
+    jobs::enqueue(tx, &NewJob { kind: BULK, key: partner_id, payload: "", due_at: now }, now).await.map(drop)
 }
 
 /// Takes steps until there is none.
@@ -286,6 +296,12 @@ async fn onboarded(tx: &mut Tx, ctx: &Ctx, sent: &Record, scope: Scope, answer: 
     let account_id = text(answer, "partner_account_id")
         .ok_or_else(|| ApiError::internal("the answer to onboarding has no partner_account_id"))?;
     let before = record.standing.clone();
+    if let Some(other) =
+        access::partner_of_account(tx, &account_id).await?.filter(|one| one.partner_id != sent.partner_id)
+    {
+        record.standing.refusal = Some(of_another(&other.partner_id, now));
+        return record.settle(tx, ctx, &before).await;
+    }
     let product = &answer["products"][0];
     for part in &sent.profile.parts {
         let id = match part.kind {
@@ -338,6 +354,18 @@ async fn onboarded(tx: &mut Tx, ctx: &Ctx, sent: &Record, scope: Scope, answer: 
     }
     record.settle(tx, ctx, &before).await?;
     Ok(store::align_at(tx, &sent.partner_id, now + FIRST_LOOK_US).await?)
+}
+
+/// Klarna had the Partner already, and so had we, under another id: asking again would change nothing.
+fn of_another(partner_id: &str, now: i64) -> Refusal {
+    let reason = format!("is that of Partner {partner_id} at Klarna; one that was made by command is adopted first");
+    Refusal {
+        status: StatusCode::CONFLICT.as_u16(),
+        code: "RESOURCE_CONFLICT".to_owned(),
+        message: format!("Klarna has this Partner's account as that of {partner_id}."),
+        faults: vec![("reference".to_owned(), reason)],
+        at: now,
+    }
 }
 
 /// The id of what has a reference in a list of an answer.

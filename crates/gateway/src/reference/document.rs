@@ -52,7 +52,7 @@ fn for_each_operation(document: &mut Value, visit: fn(&str, &str, &mut Value)) {
 fn complete(path: &str, method: &str, operation: &mut Value) {
     let for_partners = path.starts_with("/v1/");
     if for_partners {
-        let key = if path.starts_with("/v1/partners") { "operator_key" } else { "partner_key" };
+        let key = if path.starts_with("/v1/partner") { "operator_key" } else { "partner_key" };
         operation["security"] = json!([{key: []}]);
         if matches!(method, "post" | "patch") {
             let key = json!({"$ref": "#/components/parameters/IdempotencyKey"});

@@ -96,7 +96,7 @@ async fn every_operation_for_partners_refuses_a_request_without_a_valid_key_and_
             path.split('/').map(|part| if part.starts_with('{') { "none" } else { part }).collect::<Vec<_>>().join("/");
         // Operators' routes are closed to Partners, and the other way round.
         let is_operators = operation["security"][0].get("operator_key").is_some();
-        assert_eq!(is_operators, path.starts_with("/v1/partners"), "{verb} {path}");
+        assert_eq!(is_operators, path.starts_with("/v1/partner"), "{verb} {path}");
         let (caller, other) = if is_operators { (&operator, &partner) } else { (&partner, &operator) };
         let others = format!("Bearer {}", other.key);
         let wrong = [

@@ -1,8 +1,10 @@
 //! `kontor bench`: measures this build on this machine and prints JSON. Everything that is compared is measured in one run, since
 //! machines differ and one machine differs from hour to hour.
 
+mod invented;
 mod load;
 mod network_end;
+mod partners;
 mod process;
 
 use std::ffi::OsString;
@@ -30,6 +32,7 @@ use load::{Call, Report, Until, closed_loop, open_loop};
 use process::Role;
 
 pub use network_end::network_end;
+pub use partners::partners;
 
 /// Calls per second at which the added latency is measured.
 const LATENCY_RATE: u64 = 200;
@@ -101,7 +104,7 @@ impl Bench {
     async fn start(args: &BenchArgs, folder: Folder, progress: ProgressBar) -> Result<Self> {
         progress.set_message("starting the network's end");
         let credentials_file = folder.0.join("credentials.json");
-        let mut network_args = arguments(&folder.0.join("network"), database(args, "network").await?);
+        let mut network_args = arguments(&folder.0.join("network"), database(args.postgres.as_ref(), "network").await?);
         network_args.extend(["--rate-limits", "off", "--local-webhooks", "--credentials-file"].map(OsString::from));
         network_args.push(credentials_file.clone().into());
         let network = Role::start("network", &folder.0, &network_args).await?;
@@ -113,7 +116,7 @@ impl Bench {
     async fn start_gateway(&mut self) -> Result<()> {
         self.progress.set_message("starting the gateway");
         let data = self.folder.0.join("gateway");
-        let database = database(&self.args, "gateway").await?;
+        let database = database(self.args.postgres.as_ref(), "gateway").await?;
         let url = database.clone().unwrap_or_else(|| format!("sqlite:{}", data.join("gateway.db").display()));
         self.partner_key = make_partner(&url, &self.credentials).await?;
         let mut args = arguments(&data, database);
@@ -372,8 +375,8 @@ fn arguments(data: &Path, database: Option<String>) -> Vec<OsString> {
     arguments
 }
 
-async fn database(args: &BenchArgs, name: &str) -> Result<Option<String>> {
-    let Some(server) = &args.postgres else { return Ok(None) };
+async fn database(postgres: Option<&String>, name: &str) -> Result<Option<String>> {
+    let Some(server) = postgres else { return Ok(None) };
     let url = kit::testing::new_postgres_database(server).await;
     Ok(Some(url.with_context(|| format!("making a database for the {name} on the given server"))?))
 }

@@ -26,12 +26,17 @@ impl Drop for Role {
 impl Role {
     /// Starts `kontor <args>` on a free port, quiet but for warnings, and waits until it is ready.
     pub async fn start(name: &str, folder: &Path, args: &[OsString]) -> Result<Self> {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), name, folder, args).await
+    }
+
+    /// [`Role::start`], on an address of the caller's choice.
+    pub async fn start_at(listen: SocketAddr, name: &str, folder: &Path, args: &[OsString]) -> Result<Self> {
         let address_file = folder.join(format!("{name}.address"));
         drop(std::fs::remove_file(&address_file));
         let started = Instant::now();
         let mut child = Command::new(std::env::current_exe()?)
             .arg(name)
-            .args(["--listen", "127.0.0.1:0", "--log", "warn", "--address-file"])
+            .args(["--listen", &listen.to_string(), "--log", "warn", "--address-file"])
             .arg(&address_file)
             .args(args)
             .stdin(Stdio::null())
@@ -55,10 +60,12 @@ impl Role {
 
     /// Resident memory now, in megabytes; `None` where the system does not tell.
     pub fn resident_mb(&self) -> Option<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-        let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some((kilobytes / 102.4).round() / 10.0)
+        memory_mb(self.child.id(), "VmRSS:")
+    }
+
+    /// The most that was resident at once so far, in megabytes; `None` where the system does not tell.
+    pub fn peak_mb(&self) -> Option<f64> {
+        memory_mb(self.child.id(), "VmHWM:")
     }
 
     /// Processor time that it has used, in seconds; `None` where the system does not tell.
@@ -69,4 +76,12 @@ impl Role {
         let (user, system): (f64, f64) = (fields.get(11)?.parse().ok()?, fields.get(12)?.parse().ok()?);
         Some((user + system) / TICKS_PER_SECOND)
     }
+}
+
+/// A line of what the system tells of a process's memory, in megabytes.
+pub fn memory_mb(process: u32, line: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|known| known.starts_with(line))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((kilobytes / 102.4).round() / 10.0)
 }

@@ -1,5 +1,7 @@
 //! The short commands: they do one thing to a database or a file, say what they did, and exit.
 
+mod alignment;
+mod bulk;
 mod deliveries;
 mod jobs;
 mod migrate;

@@ -6,7 +6,7 @@ use kit::db::Db;
 use kit::random::Random;
 use secrecy::ExposeSecret as _;
 
-use super::time;
+use super::{alignment, bulk, time};
 use crate::cli::{PartnerCommand, Side, StorageArgs};
 
 /// `kontor partner`
@@ -79,17 +79,12 @@ pub async fn partner(command: &PartnerCommand) -> Result<()> {
                 println!("the gateway tells Klarna");
             }
         }
-        PartnerCommand::Alignment { storage } => {
-            let progress = partners::alignment_progress(&open(storage).await?, clock.now()).await?;
-            println!(
-                "{} of {} accounts are compared, {} wait",
-                progress.known - progress.due,
-                progress.known,
-                progress.due
-            );
-            for (action, drifts) in progress.drifts {
-                println!("    {action:<9} {drifts}");
-            }
+        PartnerCommand::Import(args) => bulk::import(args).await?,
+        PartnerCommand::Export(args) => bulk::export(args).await?,
+        PartnerCommand::Template(args) => bulk::template(args)?,
+        PartnerCommand::Adopt { partner_id, operator } => bulk::adopt(operator, partner_id).await?,
+        PartnerCommand::Alignment { all, watch, storage } => {
+            alignment::alignment(&open(storage).await?, &clock, *all, *watch).await?;
         }
         PartnerCommand::DisableKey { partner_id, key_id, storage } => {
             access::disable_key(&open(storage).await?, &clock, partner_id, key_id).await?;

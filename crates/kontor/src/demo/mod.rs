@@ -1,10 +1,13 @@
 //! `kontor demo`: both ends and a shop in one process, on embedded databases.
 
 mod once;
+mod partners;
 mod receiver;
+mod script;
 mod shopper;
 
 pub use once::once;
+pub use partners::partners;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -95,6 +98,7 @@ async fn start_ends(
         recovery_delay_seconds: 45,
         web_sdk_url: None,
         bank_account_hashing_file: None,
+        partner_history_days: 90,
         // The clock of the demo's network end may be moved by years.
         klarna_clock_ahead_seconds: u32::MAX,
     };

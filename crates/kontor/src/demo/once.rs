@@ -1,12 +1,10 @@
 //! `kontor demo --once`: one payment through both ends, step by step, as a Partner and a shopper would make it.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use gateway::events::signature::EndpointSecret;
 use http::Method;
-use indicatif::{ProgressBar, ProgressStyle};
 use kit::random::Random;
 use kit::shutdown::Shutdown;
 use serde::Serialize;
@@ -14,28 +12,17 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::receiver::Received;
+use super::script::{self, Caller, Klarna, Script, Step, text, until};
 use super::shopper::Shopper;
 use super::{Ends, start_ends};
 use crate::cli::DemoArgs;
 
-/// How long anything that happens in the background may take before the demo calls it a failure.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// What the shopper buys, in cents.
 const AMOUNT: i64 = 12_990;
 /// What is captured first, captured second, refunded of the first; the rest is voided.
 const FIRST: i64 = 5_000;
 const SECOND: i64 = 4_000;
 const REFUND: i64 = 1_500;
-
-/// One step that was taken.
-#[derive(Debug, Serialize)]
-struct Step {
-    step: &'static str,
-    /// What it showed, for people.
-    said: String,
-    ids: Value,
-    duration_ms: f64,
-}
 
 /// A signed event that one side saw.
 #[derive(Debug, Serialize)]
@@ -60,13 +47,9 @@ struct Report {
 pub async fn once(args: &DemoArgs) -> Result<ExitCode> {
     let folder = std::env::temp_dir().join(format!("kontor-demo-{}", Random::system().alphanumeric(12)));
     let stop = Shutdown::new();
-    let progress = if args.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-    progress.set_style(ProgressStyle::with_template("{spinner} {msg}")?);
-    progress.enable_steady_tick(Duration::from_millis(100));
-
-    let mut script = Script { steps: Vec::new(), progress: progress.clone(), started: Instant::now() };
+    let mut script = Script::new(args.json)?;
     let outcome = play(&mut script, &folder, args.seed, &stop).await;
-    progress.finish_and_clear();
+    let steps = script.finish();
     stop.trigger();
     drop(std::fs::remove_dir_all(&folder));
 
@@ -76,7 +59,7 @@ pub async fn once(args: &DemoArgs) -> Result<ExitCode> {
     };
     let report = Report {
         ok: error.is_none(),
-        steps: script.steps,
+        steps,
         klarna_events_at_the_gateway: klarna,
         gateway_events_at_the_partner: partner,
         error,
@@ -89,24 +72,6 @@ pub async fn once(args: &DemoArgs) -> Result<ExitCode> {
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-struct Script {
-    steps: Vec<Step>,
-    progress: ProgressBar,
-    started: Instant,
-}
-
-impl Script {
-    fn begin(&mut self, what: &str) {
-        self.progress.set_message(what.to_owned());
-        self.started = Instant::now();
-    }
-
-    fn done(&mut self, step: &'static str, said: impl Into<String>, ids: Value) {
-        let duration_ms = (self.started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
-        self.steps.push(Step { step, said: said.into(), ids, duration_ms });
-    }
-}
-
 async fn play(
     script: &mut Script,
     folder: &std::path::Path,
@@ -117,7 +82,7 @@ async fn play(
     script.begin("starting both ends");
     let ends = start_ends(folder, seed, any, any, None, stop).await?;
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
-    let partner = Partner { http: http.clone(), base: ends.gateway.url.clone(), key: ends.partner.api_key.clone() };
+    let partner = Caller { http: http.clone(), base: ends.gateway.url.clone(), key: ends.partner.api_key.clone() };
     let klarna =
         Klarna { http, base: ends.network.url.clone(), key: ends.credentials.acquiring_partner.api_key.clone() };
     until("the gateway's subscription at the network", async || {
@@ -147,7 +112,7 @@ async fn play(
 }
 
 /// Creation, step-up, journey, token, authorization.
-async fn pay(script: &mut Script, partner: &Partner, ends: &Ends) -> Result<String> {
+async fn pay(script: &mut Script, partner: &Caller, ends: &Ends) -> Result<String> {
     script.begin("creating a payment");
     let payment = partner
         .call(Method::POST, "/v1/payments", Some(json!({
@@ -195,7 +160,7 @@ async fn pay(script: &mut Script, partner: &Partner, ends: &Ends) -> Result<Stri
     );
 
     script.begin("waiting for the authorization");
-    let payment = partner.reaches(&payment_id, "AUTHORIZED").await?;
+    let payment = reaches(partner, &payment_id, "AUTHORIZED").await?;
     script.done(
         "authorized",
         money(AMOUNT),
@@ -207,7 +172,7 @@ async fn pay(script: &mut Script, partner: &Partner, ends: &Ends) -> Result<Stri
 }
 
 /// Two captures, a refund of part of the first, a void of the rest.
-async fn settle(script: &mut Script, partner: &Partner, payment_id: &str) -> Result<()> {
+async fn settle(script: &mut Script, partner: &Caller, payment_id: &str) -> Result<()> {
     let path = |what: &str| format!("/v1/payments/{payment_id}/{what}");
     let mut first_capture = None;
     for (step, amount) in [("captured, first part", FIRST), ("captured, second part", SECOND)] {
@@ -240,7 +205,7 @@ async fn settle(script: &mut Script, partner: &Partner, payment_id: &str) -> Res
 async fn compare_events(
     script: &mut Script,
     klarna: &Klarna,
-    partner: &Partner,
+    partner: &Caller,
     received: &Received,
     payment_id: &str,
 ) -> Result<(Vec<Seen>, Vec<Seen>)> {
@@ -280,77 +245,12 @@ fn seen(value: &Value, id: &str, kind: &str) -> Result<Seen> {
     Ok(Seen { event_id: text(value, id)?.to_owned(), event_type: text(value, kind)?.to_owned() })
 }
 
-/// A Partner's server.
-struct Partner {
-    http: reqwest::Client,
-    base: String,
-    key: String,
-}
-
-impl Partner {
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.key);
-        if method != Method::GET {
-            request = request.header("idempotency-key", Random::system().base64url(18));
-        }
-        if let Some(body) = &body {
-            request = request.json(body);
-        }
-        answer(request, &method, path).await
-    }
-
-    async fn reaches(&self, payment_id: &str, state: &str) -> Result<Value> {
-        until(&format!("the payment to be {state}"), async || {
-            let payment = self.call(Method::GET, &format!("/v1/payments/{payment_id}"), None).await?;
-            Ok((payment["state"] == state).then_some(payment))
-        })
-        .await
-    }
-}
-
-/// The network's end, asked with the Acquiring Partner's key.
-struct Klarna {
-    http: reqwest::Client,
-    base: String,
-    key: String,
-}
-
-impl Klarna {
-    async fn get(&self, path: &str) -> Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.base)).basic_auth("", Some(&self.key));
-        answer(request, &Method::GET, path).await
-    }
-}
-
-async fn answer(request: reqwest::RequestBuilder, method: &Method, path: &str) -> Result<Value> {
-    let response = request.send().await.with_context(|| format!("{method} {path}"))?;
-    let status = response.status();
-    let body = response.text().await?;
-    if !status.is_success() {
-        bail!("{method} {path} answered {status}: {body}");
-    }
-    if body.is_empty() {
-        Ok(Value::Null)
-    } else {
-        serde_json::from_str(&body).with_context(|| format!("{method} {path}: {body}"))
-    }
-}
-
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
-    let since = Instant::now();
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if since.elapsed() > PATIENCE {
-            bail!("waited {PATIENCE:?} for {what}");
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn text<'v>(value: &'v Value, pointer: &str) -> Result<&'v str> {
-    value.pointer(pointer).and_then(Value::as_str).with_context(|| format!("no {pointer} in {value}"))
+async fn reaches(partner: &Caller, payment_id: &str, state: &str) -> Result<Value> {
+    until(&format!("the payment to be {state}"), async || {
+        let payment = partner.call(Method::GET, &format!("/v1/payments/{payment_id}"), None).await?;
+        Ok((payment["state"] == state).then_some(payment))
+    })
+    .await
 }
 
 fn expect_state(payment: &Value, state: &str) -> Result<()> {
@@ -372,13 +272,7 @@ fn money(minor: i64) -> String {
 
 fn print(report: &Report) {
     let (good, bad, dim) = (console::Style::new().green(), console::Style::new().red(), console::Style::new().dim());
-    for step in &report.steps {
-        println!("{} {:<28} {:>9.2} ms  {}", good.apply_to("✓"), step.step, step.duration_ms, step.said);
-        for (name, value) in step.ids.as_object().into_iter().flatten() {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            println!("  {}", dim.apply_to(format!("{name}: {value}")));
-        }
-    }
+    script::print(&report.steps);
     for (side, events) in [
         ("Klarna → gateway, signed", &report.klarna_events_at_the_gateway),
         ("gateway → Partner, signed", &report.gateway_events_at_the_partner),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gateway::config::BankAccountHashing;
-use kit::clock::{Clock, SECOND_US};
+use kit::clock::{Clock, DAY_US, SECOND_US};
 use kit::http::{StackConfig, stack};
 use kit::jobs::Poke;
 use kit::outbound::{UpstreamConfig, upstream_client};
@@ -93,7 +93,7 @@ fn read_credentials(file: &Path) -> Result<CredentialsFile> {
         .with_context(|| format!("{}: expected base_url and acquiring_partner.{{account_id, api_key}}", file.display()))
 }
 
-fn read_roots(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+pub fn read_roots(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let pem = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     Ok(kit::tls::certificates(&pem, &file.display().to_string())?)
 }
@@ -118,6 +118,7 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
     if let Some(url) = &args.web_sdk_url {
         config.web_sdk = gateway::config::WebSdk::at(url.clone());
     }
+    config.partner_history_retention_us = i64::from(args.partner_history_days) * DAY_US;
     config.bank_account_hashing = args.bank_account_hashing_file.as_deref().map(hashing).transpose()?;
     let (clock, random) = (Clock::system(), Random::system());
     let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };

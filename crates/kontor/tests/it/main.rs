@@ -8,6 +8,7 @@ mod demo;
 mod markets;
 mod onboard_and_pay;
 mod partners;
+mod partners_bulk;
 mod partners_portal;
 mod partners_terms;
 mod partners_whole;
