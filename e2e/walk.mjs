@@ -32,7 +32,16 @@ export async function identify(page, who = "approved") {
 export async function prove(page, code = "123456") {
   await page.getByTestId("code").fill(code);
   await page.getByTestId("continue").click();
+  await expect(page).toHaveURL(/\/(plan|details)$/);
+  if (page.url().endsWith("/details")) await openAccount(page);
   await expect(page).toHaveURL(/\/plan$/);
+}
+
+/** What somebody new is asked for, filled in by the button for testers. */
+export async function openAccount(page) {
+  await page.getByTestId("fill-details").click();
+  await expect(page.getByTestId("given_name")).toHaveValue("Test");
+  await page.getByTestId("continue").click();
 }
 
 export async function choose(page, plan = "pay_now") {

@@ -9,6 +9,8 @@
 //! | [`programs`] | payment profiles, programs and their plans, enablements, price plans |
 //! | [`portal`] | links into the portal, and its landing page |
 //! | [`notifications`] | signing keys, webhooks, events and their delivery |
+//! | [`customers`] | people with an account, and browsers that are remembered |
+//! | [`identity`] | Sign in with Klarna, by OpenID Connect |
 //! | [`journey`] | what the shopper sees: the purchase journey's pages |
 //! | [`payments`] | Payment Requests, authorization, Payment Transactions |
 //! | [`tokens`] | grants (session tokens) and customer tokens |
@@ -30,7 +32,9 @@ pub mod config;
 pub mod console;
 pub mod credentials;
 pub mod ctx;
+pub mod customers;
 pub mod disputes;
+pub mod identity;
 pub mod journey;
 pub mod notifications;
 pub mod operation;
@@ -83,6 +87,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0183_console_sessions", include_str!("../migrations/0183_console_sessions.sql")),
             ("0190_websdk", include_str!("../migrations/0190_websdk.sql")),
             ("0200_transaction_pricing", include_str!("../migrations/0200_transaction_pricing.sql")),
+            ("0210_sign_in", include_str!("../migrations/0210_sign_in.sql")),
             ("0220_settlement_files", include_str!("../migrations/0220_settlement_files.sql")),
             ("0221_disputes_in_order", include_str!("../migrations/0221_disputes_in_order.sql")),
         ],

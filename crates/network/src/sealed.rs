@@ -16,6 +16,16 @@ kit::sealed_columns! {
         table: "customer_tokens", column: "sealed", key: ["account_id", "token_id"],
         id: Id::Second, form: Form::Bytes,
     }
+    /// How a person with an account is reached.
+    pub(crate) CUSTOMER_CONTACT {
+        table: "customers", column: "contact", key: ["customer_id"],
+        id: Id::First, form: Form::Bytes,
+    }
+    /// The same, while somebody signs in.
+    pub(crate) SIGN_IN_CONTACT {
+        table: "sign_ins", column: "contact", key: ["account_id", "sign_in_id"],
+        id: Id::Second, form: Form::Bytes,
+    }
     /// What is in a basket, and whose it is.
     pub(crate) SHOPPING_SESSION {
         table: "shopping_sessions", column: "sealed", key: ["account_id", "session_id"],

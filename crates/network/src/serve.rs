@@ -26,8 +26,8 @@ use crate::operation::{self, Content, Route};
 #[cfg(feature = "sftp")]
 use crate::sftp;
 use crate::{
-    MIGRATIONS, accounts, console, credentials, disputes, journey, notifications, payments, portal, presentation,
-    programs, reference, sealed, seed, settlements, tokens, websdk,
+    MIGRATIONS, accounts, console, credentials, disputes, identity, journey, notifications, payments, portal,
+    presentation, programs, reference, sealed, seed, settlements, tokens, websdk,
 };
 
 /// What a network end is started with.
@@ -162,6 +162,7 @@ pub fn router(ctx: &Ctx) -> Router {
     });
     operation::router(ctx, routes(&ctx.config))
         .merge(journey::routes().with_state(ctx.clone()))
+        .merge(identity::routes().with_state(ctx.clone()))
         .merge(presentation::public_routes().with_state(ctx.clone()))
         .merge(console::pages(ctx))
         .merge(credentials::page_routes().with_state(ctx.clone()))

@@ -21,6 +21,8 @@ pub struct ClientIdentifier {
     pub credential_id: CredentialId,
     /// `config.allowed_domains`: domains, with or without `*.`, and origins.
     pub allowed_domains: Vec<String>,
+    /// `config.redirect_uris`, ours: the only addresses that a sign-in may answer at; none says nothing.
+    pub redirect_uris: Vec<String>,
 }
 
 impl ClientIdentifier {
@@ -71,7 +73,7 @@ pub async fn create_client_identifier(
     description: &str,
     now: i64,
 ) -> Result<String, DbError> {
-    insert(tx, random, account, description, &[], now).await.map(|(_, client_id)| client_id)
+    insert(tx, random, account, description, (&[], &[]), now).await.map(|(_, client_id)| client_id)
 }
 
 async fn insert(
@@ -79,17 +81,19 @@ async fn insert(
     random: &kit::random::Random,
     account: &PartnerAccountId,
     description: &str,
-    allowed_domains: &[String],
+    (allowed_domains, redirect_uris): (&[String], &[String]),
     now: i64,
 ) -> Result<(CredentialId, String), DbError> {
     let credential_id = CredentialId::client_identifier(random.id(now));
     let client_id = format!("{CLIENT_ID_PREFIX}{}", random.alphanumeric(CLIENT_ID_RANDOM_CHARS));
     let domains = serde_json::json!(allowed_domains).to_string();
+    let redirects = serde_json::json!(redirect_uris).to_string();
     let new = store::NewClientIdentifier {
         credential_id: credential_id.as_str(),
         client_id: &client_id,
         description,
         allowed_domains: &domains,
+        redirect_uris: &redirects,
     };
     store::insert_client_identifier(tx, account.as_str(), &new, now).await?;
     Ok((credential_id, client_id))
@@ -104,13 +108,13 @@ pub(crate) async fn add(
     random: &kit::random::Random,
     account: &PartnerAccountId,
     description: &str,
-    allowed_domains: &[String],
+    (allowed_domains, redirect_uris): (&[String], &[String]),
     now: i64,
 ) -> Result<(CredentialId, String), ApiError> {
     store::lock(tx, account.as_str()).await?;
     let present = store::client_identifiers(tx, account.as_str()).await?;
     refuse_beyond_max(present.iter().filter(|row| row.life().is_active(now)).count(), "client identifiers")?;
-    Ok(insert(tx, random, account, description, allowed_domains, now).await?)
+    Ok(insert(tx, random, account, description, (allowed_domains, redirect_uris), now).await?)
 }
 
 /// The client identifiers of an account.
@@ -141,6 +145,7 @@ pub async fn find(tx: &mut Tx, client_id: &str) -> Result<Option<ClientIdentifie
             account: PartnerAccountId::opaque(&row.account_id).ok()?,
             credential_id: CredentialId::opaque(&row.credential_id).ok()?,
             allowed_domains: row.domains(),
+            redirect_uris: row.redirects(),
         })
     }))
 }
@@ -153,6 +158,7 @@ mod tests {
         ClientIdentifier {
             account: PartnerAccountId::new_test("MQ7R2T9A"),
             credential_id: CredentialId::client_identifier(uuid::Uuid::nil()),
+            redirect_uris: Vec::new(),
             allowed_domains: domains.iter().map(|&domain| domain.to_owned()).collect(),
         }
     }

@@ -190,7 +190,8 @@ pub(crate) async fn note_use(
 /// Every column of [`ClientIdentifierRow`].
 macro_rules! client_identifier_columns {
     () => {
-        "account_id, credential_id, client_id, description, allowed_domains, disabled_at, created_at, updated_at"
+        "account_id, credential_id, client_id, description, allowed_domains, redirect_uris, disabled_at, created_at,
+            updated_at"
     };
 }
 
@@ -202,6 +203,7 @@ row! {
         pub client_id: String,
         pub description: String,
         pub allowed_domains: String,
+        pub redirect_uris: String,
         pub disabled_at: Option<i64>,
         pub created_at: i64,
         pub updated_at: i64,
@@ -211,6 +213,10 @@ row! {
 impl ClientIdentifierRow {
     pub(crate) fn domains(&self) -> Vec<String> {
         serde_json::from_str(&self.allowed_domains).unwrap_or_default()
+    }
+
+    pub(crate) fn redirects(&self) -> Vec<String> {
+        serde_json::from_str(&self.redirect_uris).unwrap_or_default()
     }
 
     pub(crate) fn life(&self) -> Life {
@@ -224,6 +230,8 @@ pub(crate) struct NewClientIdentifier<'a> {
     pub description: &'a str,
     /// A JSON array.
     pub allowed_domains: &'a str,
+    /// A JSON array.
+    pub redirect_uris: &'a str,
 }
 
 pub(crate) async fn insert_client_identifier(
@@ -233,8 +241,9 @@ pub(crate) async fn insert_client_identifier(
     now: i64,
 ) -> Result<(), DbError> {
     let sql = "insert into client_identifiers (account_id, credential_id, client_id, description, allowed_domains,
-            state, created_at, updated_at) values ($1, $2, $3, $4, $5, 'ACTIVE', $6, $6)";
-    let values = params![account, new.credential_id, new.client_id, new.description, new.allowed_domains, now];
+            redirect_uris, state, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 'ACTIVE', $7, $7)";
+    let NewClientIdentifier { credential_id, client_id, description, allowed_domains, redirect_uris } = *new;
+    let values = params![account, credential_id, client_id, description, allowed_domains, redirect_uris, now];
     tx.execute(sql, values).await.map(drop)
 }
 
@@ -274,9 +283,17 @@ pub(crate) async fn update_client_identifier(
     account: &str,
     row: &ClientIdentifierRow,
 ) -> Result<(), DbError> {
-    let sql = "update client_identifiers set description = $3, allowed_domains = $4, updated_at = $5
+    let sql =
+        "update client_identifiers set description = $3, allowed_domains = $4, redirect_uris = $5, updated_at = $6
         where account_id = $1 and credential_id = $2";
-    let values = params![account, &row.credential_id, &row.description, &row.allowed_domains, row.updated_at];
+    let values = params![
+        account,
+        &row.credential_id,
+        &row.description,
+        &row.allowed_domains,
+        &row.redirect_uris,
+        row.updated_at
+    ];
     tx.execute(sql, values).await.map(drop)
 }
 

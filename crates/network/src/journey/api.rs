@@ -8,10 +8,7 @@ use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, RequestPartsExt};
-use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use kit::clock::SECOND_US;
@@ -19,15 +16,14 @@ use kit::db::{Tx, UnitFuture};
 use kit::http::ApiError;
 use maud::Markup;
 use protocol::krn::Region;
-use protocol::{Market, Money};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use protocol::{Currency, Market, Money};
 use uuid::Uuid;
 
 use super::Fields;
-use super::contact::{Contact, Sample};
+use super::guard::{self, secured, secured_in, see_other};
 use super::language::Language;
-use super::pages::{self, Fault, Frame, Lost, Notice};
+use super::login::pages::CodeFault;
+use super::pages::{self, Frame, Lost, Notice};
 use super::plan::Plan;
 use super::purchase::{self, Purchase};
 use super::shipping::{self, Shown};
@@ -35,8 +31,11 @@ use super::store::{self, Key};
 use super::visit::{CodeAnswer, Step, Visit};
 use crate::accounts;
 use crate::ctx::Ctx;
+use crate::customers::contact::{Contact, Sample};
+use crate::customers::{self, Browser, details};
 use crate::payments::payment_request::{EXPIRY_MAX_US, State as RequestState};
-use crate::payments::{self, CustomerStep, Identity, JourneyRequest};
+use crate::payments::{self, CustomerStep, JourneyRequest};
+use crate::programs::{self, Offered};
 use crate::websdk::{self, Display};
 
 /// The journey's cookie: the address's token and this browser's secret. Bound by its path to one request.
@@ -56,6 +55,8 @@ pub fn routes() -> Router<Ctx> {
             .route("/waiting", get(waiting))
             .route("/contact", get(show_contact).post(post_contact))
             .route("/code", get(show_code).post(post_code))
+            .route("/details", get(show_details).post(post_details))
+            .route("/not-you", post(not_you))
             .route("/shipping", get(show_shipping).post(post_shipping))
             .route("/plan", get(show_plan).post(post_plan))
             .route("/review", get(show_review))
@@ -81,6 +82,8 @@ struct Visitor {
     accept_language: Option<String>,
     /// From the cookie, if it came.
     session: Option<Session>,
+    /// From the other cookie: of a browser that asked to be remembered.
+    browser: Option<Browser>,
 }
 
 /// What a browser remembers.
@@ -92,18 +95,15 @@ struct Session {
 
 impl Session {
     fn hash(&self) -> String {
-        hex::encode(Sha256::digest(self.secret.as_bytes()))
+        guard::hash(&self.secret)
     }
 
-    /// What forms carry: only who holds the cookie can make it.
     fn csrf(&self) -> String {
-        hex::encode(&Sha256::digest(format!("form:{}", self.secret))[..16])
+        guard::csrf(&self.secret)
     }
 
     fn read(headers: &HeaderMap) -> Option<Self> {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let (_, value) = pairs.into_iter().find(|(name, _)| *name == COOKIE_NAME)?;
+        let value = customers::cookie(headers, COOKIE_NAME)?;
         let (token, secret) = value.split_once('.')?;
         Some(Self { token: token.to_owned(), secret: secret.to_owned() })
     }
@@ -141,7 +141,8 @@ impl FromRequestParts<Ctx> for Visitor {
         };
         let prefix = url::Url::parse(&ctx.config.base_url).map(|url| url.path().trim_end_matches('/').to_owned());
         let base = format!("{}/{name}/requests/{uuid}", prefix.unwrap_or_default());
-        Ok(Self { region, uuid, base, accept_language, session: Session::read(&parts.headers) })
+        let browser = Browser::read(&parts.headers);
+        Ok(Self { region, uuid, base, accept_language, session: Session::read(&parts.headers), browser })
     }
 }
 
@@ -160,7 +161,11 @@ enum Ask {
     Waiting,
     End,
     Contact(String),
-    Code(String),
+    Code(Fields),
+    /// What a new account needs.
+    Details(Fields),
+    /// It is somebody else than the browser or a token says.
+    NotYou,
     /// The step before the ways to pay, where the Web SDK's page answers what shipping means.
     ShowShipping,
     Shipping(Fields),
@@ -179,6 +184,8 @@ enum Reply {
     To(&'static str),
     /// The same, with the session that has just begun.
     Begun(&'static str, Display),
+    /// The same, with the secret by which the browser is remembered, or without the one that it had.
+    Known(&'static str, Option<String>),
     /// Back to the Partner.
     Back(String),
     Lost(Lost),
@@ -187,9 +194,10 @@ enum Reply {
 /// Which page.
 #[derive(Debug)]
 enum View {
-    Contact { typed: String, fault: Option<Fault>, notice: Option<Notice> },
-    Code { contact: Contact, typed: String, fault: Option<Fault> },
-    Plan { chosen: Option<Plan>, fault: Option<Fault>, notice: Option<Notice> },
+    Contact { typed: String, is_faulty: bool, notice: Option<Notice> },
+    Code { contact: Contact, typed: String, fault: Option<CodeFault> },
+    Details { typed: Fields, faults: Vec<(details::Field, details::Fault)> },
+    Plan { contact: Contact, chosen: Option<Plan>, is_faulty: bool, notice: Option<Notice> },
     Review { contact: Contact, plan: Option<Plan> },
     Waiting,
     Shipping { faulty: bool },
@@ -202,6 +210,8 @@ struct Seen {
     key: Key,
     purchase: Purchase,
     visit: Option<Visit>,
+    /// Whom a token showed, when the Partner brought one.
+    recognised: Option<Contact>,
     now: i64,
 }
 
@@ -239,7 +249,38 @@ async fn see(
         request_id,
         account: found.account.clone(),
     });
-    Ok(Some(Seen { key, purchase: Purchase { shown: sdk, ..shown(found, partner) }, visit, now }))
+    let recognised = found.recognised.as_ref().and_then(Contact::of);
+    let (country, currency) = (market(&found), found.request.currency);
+    let codes = found.body.payment_program_enablement_codes.clone().unwrap_or_default();
+    let offered = programs_offered(tx, &found, (country, currency), &codes, now).await?;
+    let purchase = Purchase { shown: sdk, offered, ..shown(found, partner) };
+    Ok(Some(Seen { key, purchase, visit, recognised, now }))
+}
+
+fn market(found: &JourneyRequest) -> &'static Market {
+    purchase::market(found.body.supplementary_purchase_data.as_deref(), found.request.currency)
+}
+
+/// What the Partner's programs offer; for an account without a payment product of its own, what everybody's do.
+async fn programs_offered(
+    tx: &mut Tx,
+    found: &JourneyRequest,
+    (market, currency): (&Market, Currency),
+    codes: &[String],
+    now: i64,
+) -> Result<Vec<Offered>, ApiError> {
+    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let rows = accounts::store::payment_accounts(tx, found.account.as_str()).await?;
+    let Some(row) = rows.iter().find(|row| row.payment_account_id == found.payment_account_id) else {
+        return Ok(programs::preset(market.country, currency));
+    };
+    let purchase = programs::Purchase {
+        customer_country: market.country,
+        currency,
+        merchant_category_code: &row.merchant_category_code,
+        payment_account_id: Some(&row.payment_account_id),
+    };
+    Ok(programs::offered(tx, &found.account, &purchase, &codes, now).await?)
 }
 
 /// What of the request is shown.
@@ -257,6 +298,7 @@ fn shown(found: JourneyRequest, partner: Option<String>) -> Purchase {
         market: purchase::market(data, request.currency),
         asks_token: body.request_customer_token.is_some(),
         profile: body.collect_customer_profile.clone().unwrap_or_default(),
+        offered: Vec::new(),
         preselected: purchase::preselected(body.payment_option_id.as_deref()),
         scanned: object
             .state_context
@@ -281,7 +323,7 @@ async fn decide(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, ask: &Ask) -> Result<
     };
     let Some(mut seen) = see(tx, ctx, visitor, token, &step).await? else { return Ok(Reply::Lost(Lost::Unknown)) };
     if let Ask::Start(session) = ask {
-        return start_visit(tx, seen, session).await;
+        return start_visit(tx, ctx, visitor, seen, session).await;
     }
     let Some(visit) = seen.visit.take() else { return Ok(Reply::Lost(Lost::Session)) };
     match ask {
@@ -298,9 +340,19 @@ async fn decide(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, ask: &Ask) -> Result<
         Ask::ShowShipping if ships => Ok(page(seen, View::Shipping { faulty: false })),
         Ask::Shipping(fields) if ships => say_shipping(tx, ctx, seen, fields).await,
         Ask::Show(Step::Plan | Step::Review, _) | Ask::Plan(_) | Ask::Confirm(_) if ships => Ok(Reply::To("shipping")),
+        // An account that is open needs no details any more.
+        Ask::Show(Step::Details, _) if reached > Step::Details => Ok(Reply::To(reached.code())),
         Ask::Show(step, query) if *step <= reached => Ok(show(seen, visit, *step, query)),
         Ask::Contact(typed) => give_contact(tx, seen, visit, typed).await,
-        Ask::Code(typed) if reached >= Step::Code => give_code(tx, seen, visit, typed).await,
+        Ask::Code(fields) if reached >= Step::Code => give_code(tx, ctx, seen, visit, fields).await,
+        Ask::Details(fields) if reached == Step::Details => give_details(tx, ctx, seen, visit, fields).await,
+        Ask::NotYou => {
+            if let Some(browser) = &visitor.browser {
+                customers::forget(tx, browser).await?;
+            }
+            store::update(tx, &seen.key, &Visit::begin(), seen.now).await?;
+            Ok(Reply::Known(Step::Contact.code(), None))
+        }
         Ask::Plan(code) if reached >= Step::Plan => choose_plan(tx, seen, visit, code).await,
         Ask::Confirm(seal) if reached == Step::Review => confirm(tx, ctx, (visitor, token), seen, visit, seal).await,
         Ask::Refuse => {
@@ -324,7 +376,7 @@ async fn forget(tx: &mut Tx, seen: &Seen) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn start_visit(tx: &mut Tx, seen: Seen, new: &Session) -> Result<Reply, ApiError> {
+async fn start_visit(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, seen: Seen, new: &Session) -> Result<Reply, ApiError> {
     if !seen.purchase.state.is_open() {
         // The way back from an approval carries its grant: only the browser that was there gets it.
         let shows_return = seen.visit.is_some() || seen.purchase.state != RequestState::Completed;
@@ -334,7 +386,14 @@ async fn start_visit(tx: &mut Tx, seen: Seen, new: &Session) -> Result<Reply, Ap
         return Ok(Reply::To(visit.reached(&seen.purchase.plans()).code()));
     }
     let key = Key { session_hash: new.hash(), ..seen.key };
-    let visit = Visit::begin();
+    let remembered = match &visitor.browser {
+        Some(browser) => customers::recall(tx, ctx, browser).await?,
+        None => None,
+    };
+    // One account per market: elsewhere the same person is nobody.
+    let remembered = remembered.filter(|customer| customer.market == seen.purchase.market);
+    let known = seen.recognised.clone().or(remembered.map(|customer| customer.contact));
+    let visit = known.map_or_else(Visit::begin, |contact| Visit::recognised(contact, seen.purchase.asks_plan()));
     store::insert(tx, &key, &visit, seen.now).await?;
     let display = seen.purchase.shown.as_ref().map_or(Display::Redirect, |shown| shown.launch.display);
     Ok(Reply::Begun(visit.step.code(), display))
@@ -382,10 +441,15 @@ fn show(seen: Seen, visit: Visit, step: Step, query: &Fields) -> Reply {
             let typed = if query.contains_key("fill") { "123456" } else { "" };
             View::Code { contact, typed: typed.to_owned(), fault: None }
         }
-        (Step::Plan, Some(_)) if seen.purchase.asks_plan() => {
+        (Step::Details, Some(_)) => {
+            let mut typed = if query.contains_key("fill") { test_person(seen.purchase.market) } else { Fields::new() };
+            typed.extend(query.get_key_value("remember").map(|(name, value)| (name.clone(), value.clone())));
+            View::Details { typed, faults: Vec::new() }
+        }
+        (Step::Plan, Some(contact)) if seen.purchase.asks_plan() => {
             let plans = seen.purchase.plans();
             let wished = visit.plan.or(seen.purchase.preselected).filter(|plan| plans.contains(plan));
-            View::Plan { chosen: wished.or(plans.first().copied()), fault: None, notice: None }
+            View::Plan { contact, chosen: wished.or(plans.first().copied()), is_faulty: false, notice: None }
         }
         (Step::Plan, Some(_)) => return Reply::To(Step::Review.code()),
         (Step::Review, Some(contact)) => View::Review { contact, plan: visit.plan },
@@ -393,7 +457,7 @@ fn show(seen: Seen, visit: Visit, step: Step, query: &Fields) -> Reply {
             let sample = query.get("sample").and_then(|code| Sample::from_code(code));
             let typed = sample.map(|sample| sample.email(seen.purchase.market));
             let typed = typed.or(contact.map(|contact| contact.as_str().to_owned())).unwrap_or_default();
-            View::Contact { typed, fault: None, notice: None }
+            View::Contact { typed, is_faulty: false, notice: None }
         }
     };
     page(seen, view)
@@ -402,33 +466,78 @@ fn show(seen: Seen, visit: Visit, step: Step, query: &Fields) -> Reply {
 async fn give_contact(tx: &mut Tx, seen: Seen, mut visit: Visit, typed: &str) -> Result<Reply, ApiError> {
     let Some(contact) = Contact::parse(typed, seen.purchase.market) else {
         let typed = typed.to_owned();
-        return Ok(refused(seen, View::Contact { typed, fault: Some(Fault::Contact), notice: None }));
+        return Ok(refused(seen, View::Contact { typed, is_faulty: true, notice: None }));
     };
     visit.identify(contact);
     store::update(tx, &seen.key, &visit, seen.now).await?;
     Ok(Reply::To(visit.step.code()))
 }
 
-async fn give_code(tx: &mut Tx, seen: Seen, mut visit: Visit, typed: &str) -> Result<Reply, ApiError> {
+async fn give_code(tx: &mut Tx, ctx: &Ctx, seen: Seen, mut visit: Visit, fields: &Fields) -> Result<Reply, ApiError> {
     let Some(contact) = visit.contact.clone() else { return Ok(Reply::To(Step::Contact.code())) };
-    let answer = visit.prove(typed, seen.purchase.asks_plan());
+    let typed = fields.get("code").map(String::as_str).unwrap_or_default();
+    let (market, asks_plan) = (seen.purchase.market, seen.purchase.asks_plan());
+    let is_known = customers::is_known(tx, ctx, market, &contact).await?;
+    let answer = visit.prove(typed, is_known, asks_plan);
     store::update(tx, &seen.key, &visit, seen.now).await?;
     let fault = match answer {
-        CodeAnswer::Right => return Ok(Reply::To(visit.step.code())),
-        CodeAnswer::Malformed => Fault::CodeMalformed,
-        CodeAnswer::Wrong => Fault::CodeWrong,
+        CodeAnswer::Right if !is_known => {
+            return Ok(Reply::To(if fields.contains_key("remember") { "details?remember=1" } else { "details" }));
+        }
+        CodeAnswer::Right => return let_in(tx, ctx, (market, &contact), &visit, fields).await,
+        CodeAnswer::Malformed => CodeFault::Malformed,
+        CodeAnswer::Wrong => CodeFault::Wrong,
         CodeAnswer::Spent => {
             let typed = contact.as_str().to_owned();
-            return Ok(refused(seen, View::Contact { typed, fault: None, notice: Some(Notice::CodeSpent) }));
+            return Ok(refused(seen, View::Contact { typed, is_faulty: false, notice: Some(Notice::CodeSpent) }));
         }
     };
     Ok(refused(seen, View::Code { contact, typed: typed.to_owned(), fault: Some(fault) }))
 }
 
+async fn give_details(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    seen: Seen,
+    mut visit: Visit,
+    fields: &Fields,
+) -> Result<Reply, ApiError> {
+    let Some(contact) = visit.contact.clone() else { return Ok(Reply::To(Step::Contact.code())) };
+    let faults = details::check(fields, seen.purchase.market, seen.now);
+    if !faults.is_empty() {
+        return Ok(refused(seen, View::Details { typed: fields.clone(), faults }));
+    }
+    customers::open(tx, ctx, seen.purchase.market, &contact).await?;
+    visit.admit(seen.purchase.asks_plan());
+    store::update(tx, &seen.key, &visit, seen.now).await?;
+    let_in(tx, ctx, (seen.purchase.market, &contact), &visit, fields).await
+}
+
+/// On to where the visit stands, with a cookie for whoever wants to be remembered.
+async fn let_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (market, contact): (&'static Market, &Contact),
+    visit: &Visit,
+    fields: &Fields,
+) -> Result<Reply, ApiError> {
+    if !fields.contains_key("remember") {
+        return Ok(Reply::To(visit.step.code()));
+    }
+    let secret = customers::remember(tx, ctx, (market, contact)).await?;
+    Ok(Reply::Known(visit.step.code(), Some(secret)))
+}
+
+/// What the button for testers fills in.
+fn test_person(market: &Market) -> Fields {
+    payments::test_customer::typed(market).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 async fn choose_plan(tx: &mut Tx, seen: Seen, mut visit: Visit, code: &str) -> Result<Reply, ApiError> {
     let chosen = Plan::from_code(code).filter(|plan| seen.purchase.plans().contains(plan));
     let Some(plan) = chosen else {
-        return Ok(refused(seen, View::Plan { chosen: None, fault: Some(Fault::Plan), notice: None }));
+        let Some(contact) = visit.contact else { return Ok(Reply::To(Step::Contact.code())) };
+        return Ok(refused(seen, View::Plan { contact, chosen: None, is_faulty: true, notice: None }));
     };
     visit.choose(plan);
     store::update(tx, &seen.key, &visit, seen.now).await?;
@@ -452,10 +561,10 @@ async fn confirm(
         visit.step = Step::Plan;
         store::update(tx, &seen.key, &visit, seen.now).await?;
         let chosen = visit.plan;
-        return Ok(refused(seen, View::Plan { chosen, fault: None, notice: Some(Notice::OrderChanged) }));
+        let notice = Some(Notice::OrderChanged);
+        return Ok(refused(seen, View::Plan { contact, chosen, is_faulty: false, notice }));
     }
-    let identity = Identity { email: contact.email().map(str::to_owned), phone: contact.phone().map(str::to_owned) };
-    let Some(seen) = see(tx, ctx, visitor, token, &CustomerStep::Approve(identity)).await? else {
+    let Some(seen) = see(tx, ctx, visitor, token, &CustomerStep::Approve(contact.into())).await? else {
         return Ok(Reply::Lost(Lost::Unknown));
     };
     if seen.purchase.is_pending {
@@ -503,6 +612,13 @@ async fn answer(ctx: &Ctx, visitor: Visitor, ask: Ask) -> Response {
             }
             response
         }
+        Ok(Reply::Known(part, secret)) => {
+            let cookie = customers::set_cookie(ctx, secret.as_deref());
+            let cookie = HeaderValue::try_from(cookie).expect("base64url and the path of an address are header text");
+            let mut response = see_other(&link(part));
+            response.headers_mut().insert(SET_COOKIE, cookie);
+            response
+        }
         Ok(Reply::Back(location)) => see_other(&location),
         Ok(Reply::Lost(why)) => lost(language(accept_language, None), why, None),
         Err(error) => {
@@ -519,10 +635,11 @@ async fn answer(ctx: &Ctx, visitor: Visitor, ask: Ask) -> Response {
 
 fn draw(frame: &Frame<'_>, view: View) -> Markup {
     match view {
-        View::Contact { typed, fault, notice } => frame.contact(&typed, fault, notice),
+        View::Contact { typed, is_faulty, notice } => frame.contact(&typed, is_faulty, notice),
         View::Code { contact, typed, fault } => frame.code(&contact, &typed, fault),
-        View::Plan { chosen, fault, notice } => match frame.purchase.amount {
-            Some(amount) => frame.plan(amount, chosen, fault, notice),
+        View::Details { typed, faults } => frame.details(&typed, &faults),
+        View::Plan { contact, chosen, is_faulty, notice } => match frame.purchase.amount {
+            Some(amount) => frame.plan(amount, &contact, chosen, is_faulty, notice),
             None => frame.end(true),
         },
         View::Review { contact, plan } => frame.review(&contact, plan),
@@ -541,8 +658,7 @@ async fn take(ctx: &Ctx, visitor: Visitor, sent: Sent, ask: impl FnOnce(Fields) 
     let Some(session) = &visitor.session else {
         return lost(language(visitor.accept_language.as_deref(), None), Lost::Session, None);
     };
-    let given = fields.get("csrf").map(String::as_bytes).unwrap_or_default();
-    if !bool::from(session.csrf().as_bytes().ct_eq(given)) {
+    if !guard::is_own(&session.secret, &fields) {
         let resume = format!("{}/{}", visitor.base, Step::Contact.code());
         return lost(language(visitor.accept_language.as_deref(), None), Lost::Stale, Some(&resume));
     }
@@ -624,6 +740,18 @@ async fn show_code(State(ctx): State<Ctx>, visitor: Visitor, Query(query): Query
     answer(&ctx, visitor, Ask::Show(Step::Code, query)).await
 }
 
+async fn show_details(State(ctx): State<Ctx>, visitor: Visitor, Query(query): Query<Fields>) -> Response {
+    answer(&ctx, visitor, Ask::Show(Step::Details, query)).await
+}
+
+async fn post_details(State(ctx): State<Ctx>, visitor: Visitor, sent: Sent) -> Response {
+    take(&ctx, visitor, sent, Ask::Details).await
+}
+
+async fn not_you(State(ctx): State<Ctx>, visitor: Visitor, sent: Sent) -> Response {
+    take(&ctx, visitor, sent, |_| Ask::NotYou).await
+}
+
 async fn show_shipping(State(ctx): State<Ctx>, visitor: Visitor) -> Response {
     answer(&ctx, visitor, Ask::ShowShipping).await
 }
@@ -645,7 +773,7 @@ async fn post_contact(State(ctx): State<Ctx>, visitor: Visitor, sent: Sent) -> R
 }
 
 async fn post_code(State(ctx): State<Ctx>, visitor: Visitor, sent: Sent) -> Response {
-    take(&ctx, visitor, sent, |fields| Ask::Code(field(fields, "code"))).await
+    take(&ctx, visitor, sent, Ask::Code).await
 }
 
 async fn post_plan(State(ctx): State<Ctx>, visitor: Visitor, sent: Sent) -> Response {
@@ -671,36 +799,4 @@ fn lost(language: Language, why: Lost, resume: Option<&str>) -> Response {
         Lost::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     };
     secured((status, pages::lost(language, why, resume)).into_response(), None)
-}
-
-/// 303: whatever was sent, the next request reads.
-fn see_other(location: &str) -> Response {
-    let Ok(location) = HeaderValue::from_str(location) else {
-        return secured(StatusCode::NOT_FOUND.into_response(), None);
-    };
-    secured((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(), None)
-}
-
-/// Nothing but our own files, no copy kept, no address told. Browsers apply `form-action` to every hop of the redirect after
-/// a form, and the Partner's side commonly adds hops on hosts that we do not know: so the way back is bounded by its scheme.
-fn secured(response: Response, target: Option<&str>) -> Response {
-    secured_in(response, target, None)
-}
-
-/// The same, in a frame of the one origin that may show it.
-fn secured_in(mut response: Response, target: Option<&str>, framed_by: Option<&str>) -> Response {
-    let ancestors = framed_by.unwrap_or("'none'");
-    let scheme = target.and_then(|target| url::Url::parse(target).ok()).map(|url| url.scheme().to_owned());
-    let scheme = scheme.filter(|scheme| scheme != "https").map(|scheme| format!(" {scheme}:")).unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self' https:{scheme}; \
-         base-uri 'none'; frame-ancestors {ancestors}"
-    );
-    let headers = response.headers_mut();
-    let policy = HeaderValue::from_str(&policy).expect("schemes and origins are printable ASCII");
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }

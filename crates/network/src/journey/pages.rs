@@ -3,16 +3,20 @@
 use fast_qr::convert::Builder as _;
 use kit::web;
 use maud::{DOCTYPE, Markup, html};
-use protocol::Money;
 use protocol::payments::ProfileScope;
+use protocol::{Market, Money};
 
-use super::contact::{Contact, Sample, calling_code};
+use super::Fields;
 use super::language::{Language, day_of};
+use super::login::pages::{CodeFault, Faults, Form, Login, error_summary, test_box};
 use super::plan::Plan;
 use super::purchase::Purchase;
 use super::shipping;
 use super::visit::Step;
 use super::words::{Words, fill};
+use crate::customers::contact::Contact;
+use crate::customers::details;
+use crate::programs::catalogue::Terms;
 use crate::websdk::{self, Address, ShippingOption};
 
 /// Our mark, small: browsers ask for it, and find it in the page.
@@ -29,15 +33,6 @@ pub struct Frame<'a> {
     pub csrf: &'a str,
     /// Microseconds UTC.
     pub now: i64,
-}
-
-/// A field that has to be corrected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    Contact,
-    CodeMalformed,
-    CodeWrong,
-    Plan,
 }
 
 /// What the page says on top.
@@ -68,39 +63,32 @@ impl<'a> Frame<'a> {
         fill(text, &[("partner", self.partner()), ("amount", &amount)])
     }
 
+    fn login(&self) -> Login<'a> {
+        Login { language: self.language, market: self.purchase.market, base: self.base, csrf: self.csrf }
+    }
+
     /// A page of the way: where one is, the order, the task, the help for testers, the way out.
-    fn step_page(
-        &self,
-        step: Step,
-        title: &str,
-        fault: Option<(&str, &str)>,
-        task: Markup,
-        help: Option<Markup>,
-    ) -> Markup {
+    fn step_page(&self, step: Step, notice: Option<Notice>, form: &Form) -> Markup {
         let words = self.words();
-        let page_title = match fault {
-            Some(_) => fill(words.error_title, &[("title", title)]),
-            None => title.to_owned(),
+        let title = if form.faults.is_empty() {
+            form.title.to_owned()
+        } else {
+            fill(words.error_title, &[("title", form.title)])
         };
         let body = html! {
             (self.steps(step))
             (self.order(step == Step::Contact))
-            @if let Some((field, message)) = fault {
-                div.error-summary id="error-summary" data-testid="error-summary" role="alert" tabindex="-1" autofocus {
-                    h2 { (words.error_summary) }
-                    p { a href={ "#" (field) } { (message) } }
+            (error_summary(words, &form.faults))
+            @if let Some(notice) = notice {
+                div.callout.waiting role="status" data-testid="notice" {
+                    p { (match notice { Notice::CodeSpent => words.code_spent, Notice::OrderChanged => words.review_changed }) }
                 }
             }
-            (task)
+            (form.task)
             (self.way_out())
-            @if let Some(help) = help {
-                section.test-box data-testid="test-shopper" aria-labelledby="test-shopper-title" {
-                    h2 id="test-shopper-title" { (words.test_title) }
-                    (help)
-                }
-            }
+            @if let Some(help) = &form.help { (test_box(words, help)) }
         };
-        document(self.language, &page_title, None, body)
+        document(self.language, &title, None, body)
     }
 
     fn steps(&self, current: Step) -> Markup {
@@ -108,10 +96,16 @@ impl<'a> Frame<'a> {
         let all = [
             (Step::Contact, words.step_contact),
             (Step::Code, words.step_code),
+            (Step::Details, words.step_details),
             (Step::Plan, words.step_plan),
             (Step::Review, words.step_review),
         ];
-        let shown = all.iter().filter(|(step, _)| *step != Step::Plan || self.purchase.asks_plan());
+        let shown = all.iter().filter(|(step, _)| match step {
+            Step::Plan => self.purchase.asks_plan(),
+            // Of those who are new, and nobody knows who is before the code.
+            Step::Details => current == Step::Details,
+            Step::Contact | Step::Code | Step::Review => true,
+        });
         html! {
             ol.steps aria-label=(words.steps) {
                 @for (step, name) in shown {
@@ -171,101 +165,68 @@ impl<'a> Frame<'a> {
     }
 
     fn hidden(&self) -> Markup {
-        html! { input type="hidden" name="csrf" value=(self.csrf); }
+        self.login().hidden()
+    }
+
+    /// Who is here, and the way out for whoever that is not.
+    fn account(&self, contact: &Contact) -> Markup {
+        let words = self.words();
+        html! {
+            form.row.spread id="not-you-form" method="post" action={ (self.base) "/not-you" } {
+                (self.hidden())
+                span data-testid="account" { (contact.masked()) }
+                button.button.quiet.small type="submit" id="not-you" data-testid="not-you" { (words.not_you) }
+            }
+        }
     }
 
     /// Step 1: who is paying.
-    pub fn contact(&self, typed: &str, fault: Option<Fault>, notice: Option<Notice>) -> Markup {
+    pub fn contact(&self, typed: &str, is_faulty: bool, notice: Option<Notice>) -> Markup {
         let words = self.words();
-        let help = fill(words.contact_help, &[("code", calling_code(self.purchase.market.country))]);
-        let fault = fault.map(|_| ("contact", words.contact_error));
-        let task = html! {
-            @if notice == Some(Notice::CodeSpent) {
-                div.callout.waiting role="status" data-testid="notice" { p { (words.code_spent) } }
-            }
-            form.card.lifted id="contact-form" method="post" action={ (self.base) "/contact" } novalidate {
-                h1 { (words.contact_title) }
-                p.muted { (words.contact_lead) }
-                (self.hidden())
-                div.field {
-                    label for="contact" { (words.contact_label) }
-                    p.help id="contact-help" { (help) }
-                    (error_text("contact", fault))
-                    input id="contact" data-testid="contact" name="contact" type="text" value=(typed) required
-                        autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="254"
-                        aria-describedby=(described("contact", fault.is_some())) aria-invalid=[fault.map(|_| "true")];
-                }
-                button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
-            }
-        };
-        let testers = html! {
-            form method="get" action={ (self.base) "/contact" } {
-                p id="sample-help" { (words.test_contact) }
-                div.row role="group" aria-describedby="sample-help" {
-                    @for (sample, label) in Sample::ALL.into_iter().zip([words.test_approved, words.test_denied, words.test_new]) {
-                        button.button.small type="submit" name="sample" value=(sample.code())
-                            id={ "sample-" (sample.code()) } data-testid={ "sample-" (sample.code()) } { (label) }
-                    }
-                }
-            }
-        };
-        self.step_page(Step::Contact, words.contact_title, fault, task, Some(testers))
+        let form = self.login().contact(words.contact_title, words.contact_lead, typed, is_faulty);
+        self.step_page(Step::Contact, notice, &form)
     }
 
     /// Step 2: the one-time code.
-    pub fn code(&self, contact: &Contact, typed: &str, fault: Option<Fault>) -> Markup {
-        let words = self.words();
-        let fault = fault.map(|fault| {
-            ("code", if fault == Fault::CodeWrong { words.code_wrong_error } else { words.code_format_error })
-        });
-        let task = html! {
-            form.card.lifted id="code-form" method="post" action={ (self.base) "/code" } novalidate {
-                h1 { (words.code_title) }
-                p.muted { (fill(words.code_sent, &[("contact", &contact.masked())])) }
-                (self.hidden())
-                div.field {
-                    label for="code" { (words.code_label) }
-                    (error_text("code", fault))
-                    input.one-time-code id="code" data-testid="code" name="code" type="text" value=(typed) required
-                        inputmode="numeric" autocomplete="one-time-code" maxlength="12"
-                        aria-describedby=[fault.map(|_| "code-error")] aria-invalid=[fault.map(|_| "true")];
-                }
-                button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
-                p { a id="other-contact" href={ (self.base) "/contact" } { (words.code_other) } }
-            }
-        };
-        let testers = html! {
-            form method="get" action={ (self.base) "/code" } {
-                p { (words.test_code) }
-                button.button.small type="submit" name="fill" value="1" id="fill-code" data-testid="fill-code" { (words.test_fill) }
-            }
-        };
-        self.step_page(Step::Code, words.code_title, fault, task, Some(testers))
+    pub fn code(&self, contact: &Contact, typed: &str, fault: Option<CodeFault>) -> Markup {
+        self.step_page(Step::Code, None, &self.login().code(contact, typed, fault))
+    }
+
+    /// Between: what a new account needs.
+    pub fn details(&self, typed: &Fields, faults: &[(details::Field, details::Fault)]) -> Markup {
+        self.step_page(Step::Details, None, &self.login().details(typed, faults))
     }
 
     /// Step 3: how to pay.
-    pub fn plan(&self, amount: Money, chosen: Option<Plan>, fault: Option<Fault>, notice: Option<Notice>) -> Markup {
+    pub fn plan(
+        &self,
+        amount: Money,
+        contact: &Contact,
+        chosen: Option<Plan>,
+        is_faulty: bool,
+        notice: Option<Notice>,
+    ) -> Markup {
         let words = self.words();
         let plans = self.purchase.plans();
         // A radio group is reached by its first button.
-        let first = format!("plan-{}", plans.first().map_or("", |plan| plan.code()));
-        let fault = fault.map(|_| (first.as_str(), words.plan_error));
+        let first = format!("plan-{}", plans.first().map(|plan| plan.code()).unwrap_or_default());
+        let faults: Faults = is_faulty.then(|| (first, words.plan_error.to_owned())).into_iter().collect();
+        let finances = plans.iter().any(|plan| matches!(plan.terms(), Terms::Financing { .. }));
         let task = html! {
-            @if notice == Some(Notice::OrderChanged) {
-                div.callout.waiting role="status" data-testid="notice" { p { (words.review_changed) } }
-            }
+            (self.account(contact))
             form.card.lifted id="plan-form" method="post" action={ (self.base) "/plan" } novalidate {
                 h1 { (words.plan_title) }
                 (self.hidden())
-                fieldset.choices aria-describedby=[fault.map(|_| "plan-error")] {
+                fieldset.choices aria-describedby=[is_faulty.then_some("plan-error")] {
                     legend.visually-hidden { (self.say(words.plan_legend)) }
-                    @if let Some((_, message)) = fault {
-                        p.error id="plan-error" { (message) }
+                    @if is_faulty {
+                        p.error id="plan-error" { (words.plan_error) }
                     }
                     @for plan in plans {
-                        label.choice for={ "plan-" (plan.code()) } {
+                        @let id = format!("plan-{}", plan.code());
+                        label.choice for=(id) {
                             input type="radio" name="plan" value=(plan.code()) checked[chosen == Some(plan)] required
-                                id={ "plan-" (plan.code()) } data-testid={ "plan-" (plan.code()) };
+                                id=(id) data-testid=(id);
                             span {
                                 strong { (self.plan_name(plan)) }
                                 span.help { (self.plan_help(plan, amount)) }
@@ -279,42 +240,56 @@ impl<'a> Frame<'a> {
                     div.stack.small.muted {
                         p { (words.plan_terms_now) }
                         p { (words.plan_terms_later) }
+                        @if finances { p { (words.plan_terms_financing) } }
                         p { (words.plan_terms_test) }
                     }
                 }
                 button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
             }
         };
-        self.step_page(Step::Plan, words.plan_title, fault, task, None)
+        self.step_page(Step::Plan, notice, &Form { title: words.plan_title, task, help: None, faults })
     }
 
     fn plan_name(&self, plan: Plan) -> String {
         let words = self.words();
-        match plan {
-            Plan::PayNow => words.plan_pay_now.to_owned(),
-            Plan::PayLater => words.plan_pay_later.to_owned(),
-            Plan::ThreeParts => fill(words.plan_parts, &[("parts", "3")]),
-            Plan::FourParts => fill(words.plan_parts, &[("parts", "4")]),
+        match plan.terms() {
+            Terms::Now => words.plan_pay_now.to_owned(),
+            Terms::Later { days } => fill(words.plan_pay_later, &[("days", &days.to_string())]),
+            Terms::Parts { count, .. } => fill(words.plan_parts, &[("parts", &count.to_string())]),
+            Terms::Financing { months, .. } => fill(words.plan_financing, &[("months", &months.to_string())]),
         }
     }
 
     fn plan_help(&self, plan: Plan, amount: Money) -> String {
         let words = self.words();
-        let text = match plan {
-            Plan::PayNow => words.plan_now_help,
-            Plan::PayLater => words.plan_later_help,
-            Plan::ThreeParts => words.plan_month_help,
-            Plan::FourParts => words.plan_weeks_help,
+        let parts = plan.instalments(amount);
+        let first = parts.first().map_or((0, amount), |part| (part.days, part.amount));
+        let total = Money::new(parts.iter().map(|part| part.amount.minor).sum(), amount.currency);
+        let (text, months, interest) = match plan.terms() {
+            Terms::Now => (words.plan_now_help, 0, 0),
+            Terms::Later { .. } => (words.plan_later_help, 0, 0),
+            Terms::Parts { gap_days: 14, .. } => (words.plan_weeks_help, 0, 0),
+            Terms::Parts { .. } => (words.plan_month_help, 0, 0),
+            Terms::Financing { months, interest_bps: 0 } => (words.plan_financing_free_help, months, 0),
+            Terms::Financing { months, interest_bps } => (words.plan_financing_help, months, interest_bps),
         };
-        let days = plan.instalments(amount).first().map_or(0, |part| part.days);
-        fill(text, &[("amount", &self.money(amount)), ("date", &self.language.date(self.now, days))])
+        let values = [
+            ("amount", &*self.money(amount)),
+            ("date", &*self.language.date(self.now, first.0)),
+            ("monthly", &*self.money(first.1)),
+            ("months", &*months.to_string()),
+            ("rate", &*self.language.percent(interest)),
+            ("total", &*self.money(total)),
+        ];
+        fill(text, &values)
     }
 
     /// Each part with its date, for plans that have several.
     fn parts(&self, plan: Plan, amount: Money) -> Markup {
         let parts = plan.instalments(amount);
         html! {
-            @if parts.len() > 1 {
+            // Months of financing are told in a sentence, and one by one before they are confirmed.
+            @if matches!(plan.terms(), Terms::Parts { .. }) {
                 span.parts {
                     @for part in parts {
                         span.part { span { (self.due(part.days)) } " " span { (self.money(part.amount)) } }
@@ -334,11 +309,12 @@ impl<'a> Frame<'a> {
         let purchase = self.purchase;
         let change = |step: Step, what: &str| {
             let label = fill(words.review_change_what, &[("what", what)]);
-            html! { a.small id={ "change-" (step.code()) } href={ (self.base) "/" (step.code()) } aria-label=(label) { (words.review_change) } }
+            html! { a.small id={ "change-" (step.code()) } data-testid={ "change-" (step.code()) } href={ (self.base) "/" (step.code()) } aria-label=(label) { (words.review_change) } }
         };
         let confirm =
             if purchase.asks_plan() { self.say(words.confirm_amount) } else { words.confirm_token.to_owned() };
         let task = html! {
+            @if !purchase.asks_plan() { (self.account(contact)) }
             div.card.lifted {
                 h1 { (words.review_title) }
                 dl.stack {
@@ -393,7 +369,8 @@ impl<'a> Frame<'a> {
                 }
             }
         };
-        self.step_page(Step::Review, words.review_title, None, task, None)
+        let form = Form { title: words.review_title, task, help: None, faults: Faults::new() };
+        self.step_page(Step::Review, None, &form)
     }
 
     fn profile_fields(&self) -> String {
@@ -420,7 +397,7 @@ impl<'a> Frame<'a> {
             div.card.lifted data-testid="waiting" {
                 h1 { (words.waiting_title) }
                 p.busy role="status" { (words.waiting_text) }
-                p { a.button.full id="check-again" href={ (self.base) "/waiting" } { (words.waiting_now) } }
+                p { a.button.full id="check-again" data-testid="check-again" href={ (self.base) "/waiting" } { (words.waiting_now) } }
             }
             (self.way_out())
         };
@@ -481,7 +458,7 @@ fn shipping_step(frame: &Frame<'_>, shown: &shipping::Shown, faulty: bool) -> (M
             div.card.lifted data-testid="shipping-waiting" {
                 h1 { (words.waiting_title) }
                 p.busy role="status" { (frame.say(words.shipping_asking)) }
-                p { a.button.full href={ (frame.base) "/shipping" } { (words.waiting_now) } }
+                p { a.button.full id="check-again" data-testid="check-again" href={ (frame.base) "/shipping" } { (words.waiting_now) } }
             }
             (hand_over(frame.purchase, "asking"))
         };
@@ -620,7 +597,12 @@ pub fn front() -> Markup {
             }
         }
     };
-    document(Language::English, "The network's end", None, body)
+    document(
+        Language::choose(None, Market::by_country("GB").expect("Great Britain is a market")),
+        "The network's end",
+        None,
+        body,
+    )
 }
 
 /// A page that belongs to no visit: an unknown link, a lost session, a form from elsewhere.
@@ -632,20 +614,27 @@ pub fn lost(language: Language, lost: Lost, resume: Option<&str>) -> Markup {
         Lost::Stale => ("stale", words.stale_title, words.stale_text),
         Lost::Failed { .. } => ("failed", words.failed_title, words.failed_text),
     };
-    let body = html! {
+    let text = html! {
+        p { (text) }
+        @if let Lost::Failed { error_id } = &lost {
+            p.small.muted { (fill(words.failed_reference, &[("reference", error_id)])) }
+        }
+        @if let Some(resume) = resume {
+            a.button.primary.full id="resume" data-testid="resume" href=(resume) { (words.continue_button) }
+        }
+    };
+    document(language, title, None, end_card(name, title, &text))
+}
+
+/// The card of something that cannot be gone on with.
+pub fn end_card(name: &str, title: &str, text: &Markup) -> Markup {
+    html! {
         div.card.lifted.end.ended data-testid="end" data-end=(name) {
             (end_picture("ended"))
             h1 { (title) }
-            p { (text) }
-            @if let Lost::Failed { error_id } = &lost {
-                p.small.muted { (fill(words.failed_reference, &[("reference", error_id)])) }
-            }
-            @if let Some(resume) = resume {
-                a.button.primary.full id="resume" data-testid="resume" href=(resume) { (words.continue_button) }
-            }
+            (text)
         }
-    };
-    document(language, title, None, body)
+    }
 }
 
 /// Why there is no visit to show.
@@ -661,7 +650,7 @@ pub enum Lost {
     Failed { error_id: String },
 }
 
-fn document(language: Language, title: &str, refresh_s: Option<u32>, body: Markup) -> Markup {
+pub fn document(language: Language, title: &str, refresh_s: Option<u32>, body: Markup) -> Markup {
     let words = language.words();
     html! {
         (DOCTYPE)
@@ -714,18 +703,6 @@ fn end_picture(kind: &str) -> Markup {
             path d=(path) {}
         }
     }
-}
-
-fn error_text(field: &str, fault: Option<(&str, &str)>) -> Markup {
-    html! {
-        @if let Some((_, message)) = fault {
-            p.error id={ (field) "-error" } { (message) }
-        }
-    }
-}
-
-fn described(field: &str, wrong: bool) -> String {
-    if wrong { format!("{field}-error {field}-help") } else { format!("{field}-help") }
 }
 
 /// The QR code of an address, black on white whatever the page around it; `None` for an address that is too long for one.

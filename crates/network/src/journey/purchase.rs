@@ -6,6 +6,7 @@ use protocol::{Currency, Market, Money, markets};
 use super::plan::Plan;
 use super::shipping::Shown;
 use crate::payments::payment_request::State;
+use crate::programs::Offered;
 
 /// A Payment Request as the pages need it.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Purchase {
     /// Whether later charges are asked for.
     pub asks_token: bool,
     pub profile: Vec<ProfileScope>,
+    /// What the Partner's programs offer in this market, whatever the amount.
+    pub offered: Vec<Offered>,
     /// What the shopper picked in the Partner's checkout.
     pub preselected: Option<Plan>,
     /// The address that a QR code holds, where the Partner shows one.
@@ -83,7 +86,7 @@ impl Purchase {
     }
 
     pub fn plans(&self) -> Vec<Plan> {
-        self.amount.map(|amount| Plan::offered(self.market, amount)).unwrap_or_default()
+        self.amount.map(|amount| Plan::offered(&self.offered, amount)).unwrap_or_default()
     }
 
     /// What a confirmation is for, as the form repeats it: a changed order must be seen before it is confirmed.
@@ -112,7 +115,9 @@ mod tests {
 
     #[test]
     fn a_plan_is_preselected_by_the_end_of_the_option_id() {
-        assert_eq!(preselected(Some("krn:payment:option:pay_in_3")), Some(Plan::ThreeParts));
+        let three = Plan::from_code("pay_in_3");
+        assert!(three.is_some());
+        assert_eq!(preselected(Some("krn:payment:option:pay_in_3")), three);
         assert_eq!(preselected(Some("something else")), None);
     }
 }

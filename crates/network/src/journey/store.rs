@@ -3,9 +3,9 @@
 use kit::db::{DbError, Tx};
 use kit::{params, row};
 
-use super::contact::Contact;
 use super::plan::Plan;
 use super::visit::{Step, Visit};
+use crate::customers::contact::Contact;
 
 /// Ours: how many browsers one request remembers; the longest unused is forgotten first.
 const VISITS_MAX: i64 = 16;
@@ -55,7 +55,7 @@ pub async fn insert(tx: &mut Tx, key: &Key, visit: &Visit, now: i64) -> Result<(
             visit.step.code(),
             visit.contact.as_ref().map(Contact::as_str),
             visit.wrong_codes,
-            visit.plan.map(Plan::code),
+            visit.plan.map(Plan::code).as_deref(),
             now
         ],
     )
@@ -89,7 +89,7 @@ pub async fn update(tx: &mut Tx, key: &Key, visit: &Visit, now: i64) -> Result<(
             visit.step.code(),
             visit.contact.as_ref().map(Contact::as_str),
             visit.wrong_codes,
-            visit.plan.map(Plan::code),
+            visit.plan.map(Plan::code).as_deref(),
             now
         ],
     )

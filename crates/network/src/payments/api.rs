@@ -24,7 +24,7 @@ use crate::ctx::Ctx;
 use crate::operation::{
     Call, Category, Doc, OnBehalf, Parts, Reply, Route, Source, Who, check, invalid, not_found, once, or_empty,
 };
-use crate::tokens::{self, BroughtCustomer};
+use crate::tokens::{self, Brought};
 
 /// The operations of this room: the paths of sheet 06, then the plural forms of sheet 03 §2.
 pub fn routes() -> Vec<Route> {
@@ -303,7 +303,8 @@ async fn create_request(call: Call, headers: HeaderMap, body: JsonBody) -> Resul
     if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body.value, amount)) {
         return Err(invalid(vec![fault]));
     }
-    let recognition = BroughtCustomer::read(&tokens::keys(&call.ctx).await?, &headers, call.ctx.clock.now());
+    let recognition = Brought::read(&headers);
+    tokens::keys(&call.ctx).await?;
     let parts = call.parts.clone();
     call.once(&body.value, true, move |tx, ctx, on, body| {
         let (parts, recognition) = (parts.clone(), recognition.clone());
@@ -333,7 +334,8 @@ async fn update_request(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     check(shapes::update_payment_request(), &body.value)?;
-    let recognition = BroughtCustomer::read(&tokens::keys(&call.ctx).await?, &headers, call.ctx.clock.now());
+    let recognition = Brought::read(&headers);
+    tokens::keys(&call.ctx).await?;
     let parts = call.parts.clone();
     call.once(&body.value, true, move |tx, ctx, on, body| {
         let (id, parts, recognition) = (path.payment_request_id.clone(), parts.clone(), recognition.clone());
@@ -386,8 +388,7 @@ async fn authorize(call: Call, headers: HeaderMap, body: JsonBody) -> Result<Res
     check(shapes::authorize(), &body.value)?;
     let keys = tokens::keys(&call.ctx).await?;
     let presented = tokens::presented(&keys, &headers, call.ctx.clock.now())?;
-    let customer_token = tokens::customer_token_header(&headers).map(str::to_owned);
-    let command = Arc::new(Command::new(body.value, presented, customer_token)?);
+    let command = Arc::new(Command::new(body.value, presented, Brought::read(&headers))?);
     // A persona that takes its time is found out within the unit, which is given up, and run again after the wait.
     let (waited, wait) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU16::new(0)));
     loop {

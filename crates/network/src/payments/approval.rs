@@ -13,6 +13,7 @@ use super::requests::StoredRequest;
 use super::test_customer;
 use super::verdict::Persona;
 use crate::ctx::Ctx;
+use crate::customers::{self, contact::Contact};
 use crate::tokens::{self, Grant, GrantKind, NewCustomerToken, StoredCustomer};
 
 /// Who the customer said to be in the journey.
@@ -24,6 +25,15 @@ pub struct Identity {
     /// As typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+}
+
+impl From<Contact> for Identity {
+    fn from(contact: Contact) -> Self {
+        match contact {
+            Contact::Email(email) => Self { email: Some(email), phone: None },
+            Contact::Phone(phone) => Self { email: None, phone: Some(phone) },
+        }
+    }
 }
 
 /// What a completed request yields.
@@ -72,12 +82,17 @@ impl StoredRequest {
     pub(super) async fn approve(&mut self, tx: &mut Tx, ctx: &Ctx, at: i64) -> Result<(), ApiError> {
         let mut customer_token_id = None;
         if let Some(wanted) = &self.body.request_customer_token {
+            let person = match self.identity.as_ref().and_then(Contact::of) {
+                Some(contact) => Some(customers::open(tx, ctx, self.market(), &contact).await?),
+                None => None,
+            };
             let new = NewCustomerToken {
                 account: &self.account,
                 region: self.region(),
                 reference: wanted.customer_token_reference.as_deref(),
                 scopes: wanted.scopes.as_deref().unwrap_or(&[TokenScope::CustomerPresent]),
                 persona: self.persona(),
+                customer_id: person.as_ref().map(|person| &*person.id),
             };
             customer_token_id = Some(tokens::issue_customer_token(tx, ctx, &new, at).await?.0);
         }
@@ -177,7 +192,7 @@ impl StoredRequest {
         self.approval.as_ref()?.shipping.as_ref()?.address.as_ref()
     }
 
-    fn market(&self) -> &'static Market {
+    pub(super) fn market(&self) -> &'static Market {
         let data = self.body.supplementary_purchase_data.as_deref();
         let country = data.and_then(|data| data.customer.as_ref()?.address.as_ref()?.country.as_deref());
         let currency = self.request.currency;

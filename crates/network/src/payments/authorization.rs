@@ -21,7 +21,9 @@ use super::verdict::Persona;
 use crate::accounts;
 use crate::ctx::Ctx;
 use crate::operation::{Reply, invalid};
-use crate::tokens::{self, CUSTOMER_TOKEN_HEADER, Grant, NewCustomerToken, Presented, Spending, StoredCustomer};
+use crate::tokens::{
+    self, Brought, CUSTOMER_TOKEN_HEADER, Grant, NewCustomerToken, Presented, Spending, StoredCustomer,
+};
 
 const PURCHASE_DATA: &str = "supplementary_purchase_data";
 
@@ -35,7 +37,7 @@ pub(super) struct Command {
     wants_token: bool,
     has_step_up: bool,
     presented: Presented,
-    customer_token: Option<String>,
+    brought: Brought,
 }
 
 impl Command {
@@ -43,15 +45,14 @@ impl Command {
     ///
     /// # Errors
     /// 400 when the line items do not add up.
-    pub(super) fn new(body: Value, presented: Presented, customer_token: Option<String>) -> Result<Self, ApiError> {
+    pub(super) fn new(body: Value, presented: Presented, brought: Brought) -> Result<Self, ApiError> {
         let currency = body.get("currency").and_then(Value::as_str).and_then(|code| code.parse().ok());
         let currency = currency.ok_or_else(|| ApiError::internal("the shape requires a currency"))?;
         let amount = body.pointer("/request_payment_transaction/amount").and_then(Value::as_i64);
         if let Some(fault) = amount.and_then(|amount| check_purchase_sum(&body, amount)) {
             return Err(invalid(vec![fault]));
         }
-        let mut command =
-            Self { body, currency, amount, wants_token: false, has_step_up: false, presented, customer_token };
+        let mut command = Self { body, currency, amount, wants_token: false, has_step_up: false, presented, brought };
         command.wants_token = command.given("request_customer_token").is_some();
         command.has_step_up = command.given("step_up_config").is_some();
         Ok(command)
@@ -211,9 +212,10 @@ pub(super) async fn authorize(
             Ok(Authorized::Answer(declined(command, ResultReason::StepUpNotPossible)))
         }
         Decision::StepUp => {
-            let recognised = match &evidence {
-                Evidence::Customer(customer) => customer.persona,
-                Evidence::Grant(_) | Evidence::Nobody => None,
+            let recognised = match evidence {
+                Evidence::Customer(customer) => Some(customer),
+                Evidence::Nobody => requests::recognised(tx, ctx, on.0, &command.brought).await?,
+                Evidence::Grant(_) => None,
             };
             let who = (&payment_account, recognised);
             step_up(tx, ctx, on, command, who, now).await.map(Authorized::Answer)
@@ -237,7 +239,7 @@ async fn evidence(
         }
         Spending::Not { .. } | Spending::Nothing => {}
     }
-    let Some(token) = &command.customer_token else { return Ok(Evidence::Nobody) };
+    let Some(token) = command.brought.customer_token() else { return Ok(Evidence::Nobody) };
     match tokens::find_customer_token(tx, token).await? {
         Some(customer) if customer.account == *account => Ok(Evidence::Customer(customer)),
         // Absent and foreign look the same.
@@ -335,6 +337,7 @@ async fn customer_token(
         reference: wanted.customer_token_reference.as_deref(),
         scopes: &scopes,
         persona: Some(persona),
+        customer_id: None,
     };
     let (_, token) = tokens::issue_customer_token(tx, ctx, &new, now).await?;
     Ok(response(wanted.customer_token_reference, scopes, token))
@@ -361,7 +364,7 @@ async fn step_up(
     ctx: &Ctx,
     on: (&PartnerAccountId, &str),
     command: &Command,
-    (payment_account, recognised): (&accounts::PaymentAccountRow, Option<Persona>),
+    (payment_account, recognised): (&accounts::PaymentAccountRow, Option<StoredCustomer>),
     now: i64,
 ) -> Result<Reply, ApiError> {
     let call: AuthorizeRequest = serde_json::from_value(command.body.clone())
@@ -449,6 +452,7 @@ mod tests {
             reference: None,
             scopes: scopes.to_vec(),
             persona: Some(Persona::Approved),
+            customer_id: None,
             is_revoked,
             issued_at: 0,
         })

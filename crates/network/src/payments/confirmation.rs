@@ -12,7 +12,7 @@ use super::authorization::{Authorized, Command, authorize};
 use super::{requests, store};
 use crate::ctx::Ctx;
 use crate::operation::{Reply, forbidden, not_found};
-use crate::tokens::{self, Grant, Presented, Unspendable};
+use crate::tokens::{self, Brought, Grant, Presented, Unspendable};
 
 /// What the token is called where authorize names the header that a grant came in.
 const TOKEN: &str = "payment_confirmation_token";
@@ -50,7 +50,7 @@ pub(super) async fn confirm(
     }
     shipping_agrees(tx, account, &grant, body).await?;
     let presented = Presented::Grant { header: TOKEN, id, account: None };
-    let command = Command::new(authorization(body), presented, None)?;
+    let command = Command::new(authorization(body), presented, Brought::default())?;
     // The approval's wait is over, so nobody is kept waiting here.
     let Authorized::Answer(reply) = authorize(tx, ctx, on, &command, true).await? else {
         return Err(ApiError::internal("a settled approval asked to wait"));

@@ -24,6 +24,10 @@ pub struct JourneyRequest {
     pub request: PaymentRequest,
     /// What was asked.
     pub body: CreatePaymentRequest,
+    /// The payment account that it is paid to.
+    pub payment_account_id: String,
+    /// Whom a token of the Partner's showed, until somebody confirms.
+    pub recognised: Option<Identity>,
     /// The object as the Partner reads it; goes into [`super::return_location`].
     pub object: WireRequest,
 }
@@ -69,7 +73,15 @@ pub async fn customer_step(
     let decided = decide(&mut stored, step, now).unwrap_or_else(|_| stored.request.at(now));
     stored.settle(tx, ctx, correlation_id, decided).await?;
     let object = stored.render(tx, ctx).await?;
-    Ok(Some(JourneyRequest { account, request: stored.request, body: stored.body, object }))
+    let undecided = stored.request.state.is_open() && stored.request.pending_until.is_none();
+    Ok(Some(JourneyRequest {
+        account,
+        request: stored.request,
+        body: stored.body,
+        payment_account_id: stored.payment_account_id,
+        recognised: stored.identity.filter(|_| undecided),
+        object,
+    }))
 }
 
 fn decide(stored: &mut StoredRequest, step: &CustomerStep, now: i64) -> Decided {

@@ -24,7 +24,7 @@ mod return_url;
 mod short_link;
 mod store;
 mod stored;
-mod test_customer;
+pub(crate) mod test_customer;
 mod testing;
 pub mod transaction;
 mod transaction_state;

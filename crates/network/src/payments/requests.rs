@@ -6,7 +6,7 @@ use kit::http::ApiError;
 use protocol::krn::Region;
 use protocol::payments::{
     CreatePaymentRequest, CustomerInteraction, CustomerInteractionConfig, InteractionMethod,
-    PaymentRequest as WireRequest, QrCode, StateContext, StateReason,
+    PaymentRequest as WireRequest, QrCode, StateContext, StateReason, TokenScope,
 };
 use protocol::{Currency, EventType, PartnerAccountId, PaymentRequestId, PaymentToken, Timestamp, shapes};
 use serde::Serialize;
@@ -20,9 +20,10 @@ use super::store::{self, RequestRow};
 use super::verdict::Persona;
 use crate::accounts::{self, PaymentAccountRow};
 use crate::ctx::Ctx;
+use crate::customers::{self, contact::Sample};
 use crate::notifications::{self, NewEvent};
 use crate::operation::{forbidden, invalid, not_found};
-use crate::tokens::{self, BroughtCustomer, Grant, Keys};
+use crate::tokens::{self, Brought, Grant, Keys, StoredCustomer};
 
 /// A Payment Request with all that is known of it.
 #[derive(Clone, Debug)]
@@ -314,8 +315,48 @@ pub(super) struct Submission<'a> {
     pub(super) payment_account: &'a PaymentAccountRow,
     /// Read out of the body, or beside it; `None` takes the default.
     pub(super) expires_at: Option<i64>,
-    /// Of the stored customer whom the caller's tokens recognise.
-    pub(super) recognised: Option<Persona>,
+    /// The stored customer whom the caller's tokens recognise.
+    pub(super) recognised: Option<StoredCustomer>,
+}
+
+/// The stored customer whom the tokens of a call recognise.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub(super) async fn recognised(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    account: &PartnerAccountId,
+    brought: &Brought,
+) -> Result<Option<StoredCustomer>, ApiError> {
+    if brought.is_empty() {
+        return Ok(None);
+    }
+    let keys = tokens::keys_in(tx, ctx).await?;
+    brought.customer(tx, &keys, account, ctx.clock.now()).await
+}
+
+impl StoredRequest {
+    /// Who comes to the journey without having to prove it: whoever let the Partner sign them in (fact sheet 04 §6.2). Ours: a customer
+    /// whose contact was never told is the test shopper of that persona.
+    async fn shown_by_token(
+        &self,
+        tx: &mut Tx,
+        ctx: &Ctx,
+        customer: &StoredCustomer,
+    ) -> Result<Option<Identity>, ApiError> {
+        if !customer.allows(&TokenScope::CustomerLogin) {
+            return Ok(None);
+        }
+        let person = match &customer.customer_id {
+            Some(id) => customers::by_id(tx, ctx, id).await?,
+            None => None,
+        };
+        Ok(Some(match person {
+            Some(person) => person.contact.into(),
+            None => Identity { email: Some(Sample::of(customer.persona).email(self.market())), phone: None },
+        }))
+    }
 }
 
 /// Stores a new request and tells of it. `body` has passed its shape.
@@ -334,7 +375,7 @@ pub(super) async fn submit(
     let id = PaymentRequestId::new(Region::for_currency(&currency), ctx.random.id(now));
     let expires_at = expires_at.unwrap_or_else(|| now.saturating_add(EXPIRY_DEFAULT_US));
     let (mut request, happened) = PaymentRequest::submit(id, currency, amount, expires_at, now);
-    request.persona = recognised;
+    request.persona = recognised.as_ref().and_then(|customer| customer.persona);
     let mut stored = StoredRequest {
         account: account.clone(),
         request,
@@ -346,6 +387,9 @@ pub(super) async fn submit(
         short_code: None,
         version: 1,
     };
+    if let Some(customer) = &recognised {
+        stored.identity = stored.shown_by_token(tx, ctx, customer).await?;
+    }
     stored.shorten(tx, ctx).await?;
     store::insert_request(tx, &stored.to_row()).await?;
     stored.tell(tx, ctx, Some(correlation_id), &happened).await?;
@@ -361,13 +405,13 @@ pub async fn create(
     ctx: &Ctx,
     on: (&PartnerAccountId, &str),
     body: &Value,
-    recognition: &BroughtCustomer,
+    brought: &Brought,
 ) -> Result<WireRequest, ApiError> {
     let payment_account = accounts::resolve_payment_account(tx, on.0, body.get("acquiring_config")).await?;
     payment_account.require_enabled_product()?;
     let body = parse(body)?;
     let expires_at = expiry(body.customer_interaction_config.as_ref(), ctx.clock.now())?;
-    let recognised = recognition.customer(tx, on.0).await?.and_then(|customer| customer.persona);
+    let recognised = recognised(tx, ctx, on.0, brought).await?;
     let submission = Submission { payment_account: &payment_account, expires_at, recognised };
     let stored = submit(tx, ctx, on, body, submission).await?;
     stored.render(tx, ctx).await
@@ -474,7 +518,7 @@ pub(super) async fn update(
     ctx: &Ctx,
     (account, correlation_id): (&PartnerAccountId, &str),
     id: &str,
-    (patch, recognition): (&Value, &BroughtCustomer),
+    (patch, brought): (&Value, &Brought),
 ) -> Result<WireRequest, ApiError> {
     let now = ctx.clock.now();
     let mut stored = locked(tx, ctx, account, id).await?.ok_or_else(absent)?;
@@ -508,9 +552,11 @@ pub(super) async fn update(
     body.extra.clear();
     stored.body = body;
     stored.shorten(tx, ctx).await?;
-    let recognised = recognition.customer(tx, account).await?.and_then(|customer| customer.persona);
     let mut decided = stored.request.update(change, now)?;
-    decided.0.persona = recognised.or(decided.0.persona);
+    if let Some(customer) = recognised(tx, ctx, account, brought).await? {
+        decided.0.persona = customer.persona.or(decided.0.persona);
+        stored.identity = stored.shown_by_token(tx, ctx, &customer).await?.or(stored.identity);
+    }
     stored.settle(tx, ctx, Some(correlation_id), decided).await?;
     stored.render(tx, ctx).await
 }

@@ -5,10 +5,12 @@ use url::form_urlencoded::byte_serialize;
 
 const OPEN: &str = "{klarna.payment_request.";
 
-/// Where the customer goes after the journey, whatever its outcome; `None` without a `return_url`. Values are url-encoded,
-/// placeholders without a value become empty, unknown ones stay as they are.
+/// Where the customer goes after the journey, whatever its outcome: to `return_url`, or, where only an app waits, to its
+/// `app_return_url`, which brings it to the front as it is (sheet 04 §4). `None` without either. Values are url-encoded, placeholders
+/// without a value become empty, unknown ones stay as they are; an app's address has none.
 pub fn return_location(request: &PaymentRequest) -> Option<String> {
-    let template = request.customer_interaction_config.as_ref()?.return_url.as_deref()?;
+    let config = request.customer_interaction_config.as_ref()?;
+    let Some(template) = config.return_url.as_deref() else { return config.app_return_url.clone() };
     let mut location = String::with_capacity(template.len() + 64);
     let mut rest = template;
     while let Some(start) = rest.find(OPEN) {
@@ -83,6 +85,16 @@ mod tests {
         }
         let nested = "https://p.example/{klarna.payment_request.{klarna.payment_request.state}}";
         assert_eq!(location(nested).unwrap(), "https://p.example/{klarna.payment_request.COMPLETED}");
+    }
+
+    #[test]
+    fn an_app_that_waits_alone_is_brought_to_the_front_as_it_is() {
+        let back = |config: serde_json::Value| {
+            return_location(&serde_json::from_value(json!({"customer_interaction_config": config})).unwrap())
+        };
+        assert_eq!(back(json!({"app_return_url": "teashop://"})).unwrap(), "teashop://");
+        let both = json!({"return_url": "https://psp.example/r", "app_return_url": "teashop://"});
+        assert_eq!(back(both).unwrap(), "https://psp.example/r");
     }
 
     #[test]

@@ -47,22 +47,22 @@ const PHONES: &[(&str, &str)] = &[
     ("US", "+13106683312"),
 ];
 
-pub(super) const GIVEN_NAME: &str = "Test";
-pub(super) const DATE_OF_BIRTH: &str = "1970-07-10";
+pub(crate) const GIVEN_NAME: &str = "Test";
+pub(crate) const DATE_OF_BIRTH: &str = "1970-07-10";
 
-pub(super) fn family_name(market: &Market) -> String {
+pub(crate) fn family_name(market: &Market) -> String {
     format!("Person-{}", market.country.to_ascii_lowercase())
 }
 
-pub(super) fn email(market: &Market) -> String {
+pub(crate) fn email(market: &Market) -> String {
     format!("customer@email.{}", market.country.to_ascii_lowercase())
 }
 
-pub(super) fn phone(market: &Market) -> Option<String> {
+pub(crate) fn phone(market: &Market) -> Option<String> {
     PHONES.iter().find(|(country, _)| *country == market.country).map(|(_, phone)| (*phone).to_owned())
 }
 
-pub(super) fn address(market: &Market) -> Address {
+pub(crate) fn address(market: &Market) -> Address {
     let country = Some(market.country.to_owned());
     if market.country == "US" {
         return Address {
@@ -84,6 +84,20 @@ pub(super) fn address(market: &Market) -> Address {
         country,
         ..Address::default()
     }
+}
+
+/// What the test customer would type into a form, by the names of fields.
+pub(crate) fn typed(market: &Market) -> Vec<(&'static str, String)> {
+    let address = address(market);
+    vec![
+        ("given_name", GIVEN_NAME.to_owned()),
+        ("family_name", family_name(market)),
+        ("street_address", address.street_address.unwrap_or_default()),
+        ("postal_code", address.postal_code.unwrap_or_default()),
+        ("city", address.city.unwrap_or_default()),
+        ("region", address.region.unwrap_or_default()),
+        ("date_of_birth", DATE_OF_BIRTH.to_owned()),
+    ]
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ async fn create_client_identifier(State(ctx): State<Ctx>, headers: HeaderMap, se
     act(&ctx, &headers, sent, |tx, ctx, (session, fields)| {
         Box::pin(async move {
             let (account, now) = (&session.grant.account, ctx.clock.now());
-            client_identifier::add(tx, &ctx.random, account, &description(&fields), &[], now).await?;
+            client_identifier::add(tx, &ctx.random, account, &description(&fields), (&[], &[]), now).await?;
             Ok(None)
         })
     })

@@ -4,7 +4,7 @@ use protocol::{Currency, Money};
 use serde_json::{Value, json};
 
 use super::availability::Intent;
-use super::instalments::{monthly, parts};
+use super::instalments::{self, monthly, parts};
 use super::language::Locale;
 use crate::journey::fill;
 use crate::programs::Offered;
@@ -225,7 +225,7 @@ pub fn terms_sentence(locale: &Locale, terms: Terms, money: Money) -> String {
             if interest_bps == 0 {
                 return fill(words.financing_free, &[("amount", &each), ("months", &months_text)]);
             }
-            let total = write(payment.saturating_mul(months));
+            let total = write(instalments::months(money.minor, interest_bps, months).iter().sum());
             let interest = locale.percent(interest_bps);
             let values = [("amount", &*each), ("months", &*months_text), ("interest", &*interest), ("total", &*total)];
             fill(words.financing, &values)
@@ -272,7 +272,7 @@ mod tests {
         let financing = Terms::Financing { months: 12, interest_bps: 1_200 };
         assert_eq!(
             terms_sentence(&locale, financing, Money::new(100_000, Currency::GBP)),
-            "£88.85 a month for 12 months at 12.00 % interest, £1,066.20 in all."
+            "£88.85 a month for 12 months at 12.00 % interest, £1,066.19 in all."
         );
     }
 

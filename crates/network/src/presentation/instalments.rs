@@ -26,6 +26,28 @@ pub fn monthly(amount: i64, interest_bps: i64, months: i64) -> i64 {
     narrow((amount * factor + SCALE - 1) / SCALE)
 }
 
+/// What each month pays for an amount in minor units: [`monthly`], and in the last month what is left. Without interest the months are
+/// equal parts.
+pub fn months(amount: i64, interest_bps: i64, months: i64) -> Vec<i64> {
+    if interest_bps == 0 {
+        return parts(amount, months);
+    }
+    let payment = i128::from(monthly(amount, interest_bps, months));
+    // Interest is kept to a millionth of a minor unit, so that months of rounding do not add up to one.
+    let mut owed = i128::from(amount) * MILLION;
+    let mut paid = Vec::new();
+    for month in 1..=months {
+        owed += owed * i128::from(interest_bps) / 120_000;
+        let left = (owed + MILLION - 1) / MILLION;
+        let due = if month == months { left.min(payment) } else { payment.min(left) };
+        owed -= due * MILLION;
+        paid.push(narrow(due));
+    }
+    paid
+}
+
+const MILLION: i128 = 1_000_000;
+
 fn narrow(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -53,6 +75,15 @@ mod tests {
             prop_assert_eq!(parts.iter().map(|part| i128::from(*part)).sum::<i128>(), i128::from(amount));
             prop_assert!(parts[0] - parts[parts.len() - 1] <= 1);
             prop_assert!(parts.is_sorted_by(|a, b| a >= b));
+        }
+
+        #[test]
+        fn the_last_month_pays_what_is_left(amount in 100..=2_000_000_000_i64, interest in 1..=4_000_i64, count in 1..=48_i64) {
+            let paid = months(amount, interest, count);
+            let payment = monthly(amount, interest, count);
+            prop_assert_eq!(i64::try_from(paid.len()).unwrap(), count);
+            prop_assert!(paid.is_sorted_by(|a, b| a >= b) && paid[0] <= payment);
+            prop_assert!(paid.iter().sum::<i64>() >= amount && payment * count - paid.iter().sum::<i64>() < payment + count * 60);
         }
 
         #[test]

@@ -31,25 +31,33 @@ impl Locale {
 
     /// `€1,049.90`, `1 049,90 kr`; whole amounts without minor units, foreign currencies told apart from the country's own.
     pub fn money(&self, money: Money) -> String {
+        let unit = 10_i64.pow(u32::from(money.currency.exponent()));
+        self.written(money, money.minor % unit != 0)
+    }
+
+    /// The same with all digits of the currency, as on a receipt: `€5.00`.
+    pub fn exact_money(&self, money: Money) -> String {
+        self.written(money, money.currency.exponent() > 0)
+    }
+
+    fn written(&self, money: Money, shows_minor: bool) -> String {
         // Spanish in the Americas writes numbers as English does there.
         let american = matches!(self.country.as_str(), "MX" | "US");
         let Words { group, point, sign, .. } = if american { ENGLISH } else { self.words };
         let unit = 10_u64.pow(u32::from(money.currency.exponent()));
         let magnitude = money.minor.unsigned_abs();
         let mut number = grouped(magnitude / unit, *group);
-        if !magnitude.is_multiple_of(unit) {
+        if shows_minor {
             let digits = usize::from(money.currency.exponent());
             number.push_str(&format!("{point}{:0digits$}", magnitude % unit));
         }
-        if money.minor < 0 {
-            number.insert(0, '\u{2212}');
-        }
+        let minus = if money.minor < 0 { "\u{2212}" } else { "" };
         let mark = self.mark(money.currency.code());
         match sign {
-            Sign::After => format!("{number}\u{a0}{mark}"),
+            Sign::After => format!("{minus}{number}\u{a0}{mark}"),
             // Letters would run into the number.
-            Sign::Before if !mark.ends_with(char::is_alphabetic) => format!("{mark}{number}"),
-            Sign::Before | Sign::BeforeWithGap => format!("{mark}\u{a0}{number}"),
+            Sign::Before if !mark.ends_with(char::is_alphabetic) => format!("{minus}{mark}{number}"),
+            Sign::Before | Sign::BeforeWithGap => format!("{minus}{mark}\u{a0}{number}"),
         }
     }
 

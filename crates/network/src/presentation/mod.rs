@@ -19,7 +19,7 @@ mod words;
 pub use api::{promote, public_routes, routes, show};
 pub use availability::{Hidden, Intent, Situation, decide};
 pub use descriptor::{BRAND, Links, STANDARD_OPTION, saved_option_id};
-pub use instalments::{monthly, parts};
+pub use instalments::{monthly, months, parts};
 pub use language::Locale;
 pub use messaging::{Placement, messaging};
 pub use present::{AMOUNT_MAX, Asked, Instruction, Presentation, Variant, present, variants};

@@ -12,7 +12,7 @@ mod rate;
 pub(crate) mod store;
 
 use kit::db::{DbError, Tx};
-use protocol::{PartnerAccountId, PaymentProfileId};
+use protocol::{Currency, PartnerAccountId, PaymentProfileId};
 
 pub use api::{routes, testing_routes};
 pub use enablement::{Criteria, Purchase};
@@ -82,6 +82,14 @@ pub async fn offered(
         (is_on && program.is_for(trade)).then_some(Offered { program, limits })
     });
     Ok(choices.collect())
+}
+
+/// What every customer of a market can choose, whoever the Partner is.
+pub fn preset(country: &str, currency: Currency) -> Vec<Offered> {
+    let in_market =
+        catalogue::CustomerMarket::by_country(country).into_iter().flat_map(|market| market.in_currency(currency));
+    let preset = in_market.filter(|(program, _)| program.enablement == Enablement::Preset);
+    preset.map(|(program, limits)| Offered { program, limits }).collect()
 }
 
 /// Gives an Acquiring Partner its payment profiles; the usual one has the id that is given, those of the others follow from the account.

@@ -38,7 +38,7 @@ pub use api::{routes, testing_routes};
 pub use interoperability::read_interoperability;
 pub use recognition::{Acquaintance, Brought, Recognition, recognise};
 pub use sdk_token::{SDK_TOKEN_US, SdkToken, issue_sdk_token, redeem_sdk_token};
-pub use session::{BroughtCustomer, is_alive, visiting_token};
+pub use session::{is_alive, meeting_token, visiting_token};
 pub use session_token::{Claims, Signer, Standing, TokenError};
 
 use crate::ctx::Ctx;
@@ -126,22 +126,44 @@ pub async fn keys(ctx: &Ctx) -> Result<Keys, ApiError> {
     if let Some(keys) = ctx.token_keys.0.get() {
         return Ok(keys.clone());
     }
-    let found: Option<Vec<u8>> = ctx.db.read(|tx| Box::pin(store::key(tx, KEY_NAME))).await?;
+    let random = ctx.random.clone();
+    installation_secret(ctx, KEY_NAME, move || {
+        let mut secret = Zeroizing::new(vec![0; KEY_BYTES]);
+        random.fill(&mut secret);
+        Ok(secret)
+    })
+    .await?;
+    let context = ctx.clone();
+    ctx.db.read(move |tx| Box::pin(async move { keys_in(tx, &context).await })).await
+}
+
+/// A secret of this installation, by its name; made, in a transaction of its own, by whoever needs it first. `make` may take its time.
+/// Not to be called in a unit of work.
+///
+/// # Errors
+/// [`kit::db::DbError`]; 500 when it cannot be made or unsealed.
+pub(crate) async fn installation_secret(
+    ctx: &Ctx,
+    name: &'static str,
+    make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, ApiError> + Send + 'static,
+) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let mut found: Option<Vec<u8>> = ctx.db.read(move |tx| Box::pin(store::key(tx, name))).await?;
     if found.is_none() {
-        let mut secret = Zeroizing::new([0; KEY_BYTES]);
-        ctx.random.fill(&mut *secret);
-        let sealed = ctx.secrets.seal(TOKEN_KEY.place(&[KEY_NAME]), &*secret);
+        let secret = tokio::task::spawn_blocking(make).await.map_err(ApiError::internal)??;
+        let sealed = ctx.secrets.seal(TOKEN_KEY.place(&[name]), &secret);
         let now = ctx.clock.now();
         ctx.write(|| {
             let sealed = sealed.clone();
             move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
-                Box::pin(async move { Ok(store::insert_key(tx, KEY_NAME, &sealed, now).await?) })
+                Box::pin(async move { Ok(store::insert_key(tx, name, &sealed, now).await?) })
             }
         })
         .await?;
+        // Another process may have been faster: what stands is what counts.
+        found = ctx.db.read(move |tx| Box::pin(store::key(tx, name))).await?;
     }
-    let context = ctx.clone();
-    ctx.db.read(move |tx| Box::pin(async move { keys_in(tx, &context).await })).await
+    let sealed = found.ok_or_else(|| ApiError::internal("a secret was made and is gone"))?;
+    ctx.secrets.open(TOKEN_KEY.place(&[name]), &sealed).map_err(ApiError::internal)
 }
 
 /// The installation's keys, inside a unit of work.
@@ -516,6 +538,8 @@ pub struct StoredCustomer {
     pub scopes: Vec<TokenScope>,
     /// `None` for customers who are not published.
     pub persona: Option<Persona>,
+    /// The account of the person, where a journey or a sign-in met one: see [`crate::customers`].
+    pub customer_id: Option<String>,
     pub is_revoked: bool,
     /// Microseconds UTC.
     pub issued_at: i64,
@@ -534,6 +558,7 @@ impl StoredCustomer {
             reference: row.reference.clone(),
             scopes: row.scopes.split(' ').filter(|scope| !scope.is_empty()).map(TokenScope::from).collect(),
             persona: row.persona.as_deref().map(str::parse).transpose().map_err(ApiError::internal)?,
+            customer_id: row.customer_id.clone(),
             is_revoked: row.state != "ACTIVE",
             issued_at: row.issued_at,
         })
@@ -578,6 +603,8 @@ pub struct NewCustomerToken<'a> {
     pub scopes: &'a [TokenScope],
     /// Of the customer, if it is a published one; its wait is over.
     pub persona: Option<Persona>,
+    /// The account of the person, if one was met.
+    pub customer_id: Option<&'a str>,
 }
 
 /// Issues a customer token: its row's id, and its text, which is found again by hash and read again only from its seal.
@@ -600,6 +627,7 @@ pub async fn issue_customer_token(
         reference: new.reference.map(str::to_owned),
         scopes: scopes.join(" "),
         persona: new.persona.map(|persona| persona.settled().to_string()),
+        customer_id: new.customer_id.map(str::to_owned),
         state: "ACTIVE".to_owned(),
         issued_at: now,
     };
@@ -639,6 +667,7 @@ pub async fn seed_customer_token(
         reference: Some("seed-customer"),
         scopes: &[TokenScope::CustomerPresent, TokenScope::CustomerNotPresent],
         persona: None,
+        customer_id: None,
     };
     Ok(issue_customer_token(tx, ctx, &new, now).await?.1)
 }

@@ -1,4 +1,4 @@
-//! Who the tokens of a request show: for presentation, which never refuses a token (RULINGS 1.4).
+//! Who the tokens of a call show, where it can do without them: unknown and dead ones stand for nobody (RULINGS 1.4).
 
 use http::HeaderMap;
 use kit::db::Tx;
@@ -7,11 +7,14 @@ use protocol::PartnerAccountId;
 use protocol::krn::PaymentToken;
 use uuid::Uuid;
 
-use super::session_token::Standing;
-use super::{GRANT_HEADERS, Keys, customer_token_header, disagrees, find_customer_token, store};
+use super::session_token::{Claims, Standing};
+use super::{
+    GRANT_HEADERS, Keys, StoredCustomer, customer_token_header, disagrees, find_customer_token, find_stored_customer,
+    store,
+};
 
 /// The tokens that came with a request, unread.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Brought {
     /// With the header's name as the documentation spells it.
     grants: Vec<(&'static str, String)>,
@@ -36,6 +39,45 @@ impl Brought {
     /// Whether there is any.
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty() && self.customer.is_none()
+    }
+
+    /// The customer token's text.
+    pub fn customer_token(&self) -> Option<&str> {
+        self.customer.as_deref()
+    }
+
+    /// What the living session tokens among them say, to whichever account, the present header first.
+    fn sessions(&self, keys: &Keys, now: i64) -> impl Iterator<Item = (&'static str, Claims)> {
+        self.grants.iter().filter_map(move |(header, text)| Some((*header, keys.signer.read(text, now).ok()?)))
+    }
+
+    /// The stored customer of this account whom the customer token shows, unless it was revoked.
+    async fn by_customer_token(
+        &self,
+        tx: &mut Tx,
+        account: &PartnerAccountId,
+    ) -> Result<Option<StoredCustomer>, ApiError> {
+        let Some(token) = &self.customer else { return Ok(None) };
+        let found = find_customer_token(tx, token).await?;
+        Ok(found.filter(|customer| customer.account == *account && !customer.is_revoked))
+    }
+
+    /// The stored customer of this account: of the customer token, else of a session token that was made for one.
+    ///
+    /// # Errors
+    /// [`kit::db::DbError`].
+    pub async fn customer(
+        &self,
+        tx: &mut Tx,
+        keys: &Keys,
+        account: &PartnerAccountId,
+        now: i64,
+    ) -> Result<Option<StoredCustomer>, ApiError> {
+        if let Some(customer) = self.by_customer_token(tx, account).await? {
+            return Ok(Some(customer));
+        }
+        let Some(id) = self.sessions(keys, now).find_map(|(_, claims)| claims.cid) else { return Ok(None) };
+        Ok(find_stored_customer(tx, account, &id).await?.filter(|customer| !customer.is_revoked))
     }
 }
 
@@ -78,23 +120,20 @@ pub async fn recognise(
 ) -> Result<Recognition, ApiError> {
     let mut found = Recognition::stranger();
     let mut grant: Option<Uuid> = None;
-    for (header, text) in &brought.grants {
-        let id = match text.parse::<PaymentToken>() {
-            Ok(handle) => handle.uuid(),
-            Err(_) => match keys.signer.read(text, now) {
-                Ok(claims) if claims.paid == account.as_str() => match claims.st {
-                    Standing::Completed => claims.sid.parse().ok(),
-                    Standing::Recognised => {
-                        found.acquaintance = found.acquaintance.max(Acquaintance::Known);
-                        None
-                    }
-                    // Of a request that nobody opened: says nothing of a customer.
-                    Standing::Submitted => None,
-                },
-                Ok(_) | Err(_) => None,
-            },
-        };
-        let Some(id) = id else { continue };
+    let handles =
+        brought.grants.iter().filter_map(|(header, text)| Some((*header, text.parse::<PaymentToken>().ok()?.uuid()?)));
+    let mut grants: Vec<(&'static str, Uuid)> = handles.collect();
+    for (header, claims) in brought.sessions(keys, now).filter(|(_, claims)| claims.paid == account.as_str()) {
+        match claims.st {
+            Standing::Completed => grants.extend(claims.sid.parse().ok().map(|id| (header, id))),
+            Standing::Recognised => found.acquaintance = found.acquaintance.max(Acquaintance::Known),
+            // Of a request that nobody opened: says nothing of a customer.
+            Standing::Submitted => {}
+        }
+    }
+    // In the order of the headers, so that the later one is said to disagree.
+    grants.sort_by_key(|(header, _)| GRANT_HEADERS.iter().position(|(_, other)| other == header));
+    for (header, id) in grants {
         let row = store::grant(tx, account.as_str(), &id.to_string()).await?;
         if !row.is_some_and(|row| row.state == "SPENDABLE" && row.expires_at > now) {
             continue;
@@ -105,12 +144,9 @@ pub async fn recognise(
         grant = Some(id);
         found.acquaintance = Acquaintance::Approved;
     }
-    if let Some(token) = &brought.customer {
-        let customer = find_customer_token(tx, token).await?;
-        if let Some(customer) = customer.filter(|customer| customer.account == *account && !customer.is_revoked) {
-            found.acquaintance = found.acquaintance.max(Acquaintance::Known);
-            found.customer = Some(customer.id);
-        }
+    if let Some(customer) = brought.by_customer_token(tx, account).await? {
+        found.acquaintance = found.acquaintance.max(Acquaintance::Known);
+        found.customer = Some(customer.id);
     }
     Ok(found)
 }

@@ -1,5 +1,5 @@
-//! Sessions: what a session token says where it is not spent, and the stored customer behind it. Where a call can do without one,
-//! unknown and dead tokens stand for nobody (RULINGS 1.4).
+//! Sessions: what a session token says where it is not spent, for calls that need one. Who is recognised by tokens that may as well be
+//! absent is [`super::recognition`]'s matter.
 
 use http::HeaderMap;
 use kit::clock::SECOND_US;
@@ -11,46 +11,7 @@ use protocol::{PartnerAccountId, SessionToken};
 use uuid::Uuid;
 
 use super::session_token::{Claims, Standing};
-use super::{
-    Keys, Presented, RECOGNITION_US, StoredCustomer, Unspendable, customer_token_header, find_customer_token,
-    find_stored_customer, grant_standing, presented,
-};
-
-/// What a call brought to be recognised by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BroughtCustomer {
-    /// The customer token's text.
-    customer_token: Option<String>,
-    /// The stored customer that a session token was made for.
-    customer_id: Option<String>,
-}
-
-impl BroughtCustomer {
-    /// Reads the customer token's header and the two of session tokens.
-    pub fn read(keys: &Keys, headers: &HeaderMap, now: i64) -> Self {
-        Self {
-            customer_token: customer_token_header(headers).map(str::to_owned),
-            customer_id: session(keys, headers, now).and_then(|(_, claims)| claims.cid),
-        }
-    }
-
-    /// The customer, if there is one of this account and the token was not revoked.
-    ///
-    /// # Errors
-    /// [`kit::db::DbError`].
-    pub async fn customer(&self, tx: &mut Tx, account: &PartnerAccountId) -> Result<Option<StoredCustomer>, ApiError> {
-        let by_token = match &self.customer_token {
-            Some(token) => find_customer_token(tx, token).await?,
-            None => None,
-        };
-        let found = match (by_token, &self.customer_id) {
-            (Some(customer), _) => Some(customer),
-            (None, Some(id)) => find_stored_customer(tx, account, id).await?,
-            (None, None) => None,
-        };
-        Ok(found.filter(|customer| customer.account == *account && !customer.is_revoked))
-    }
-}
+use super::{Keys, Presented, RECOGNITION_US, StoredCustomer, Unspendable, grant_standing, presented};
 
 /// The session of the first of the two headers whose token is ours and alive, and the token's region.
 pub(super) fn session(keys: &Keys, headers: &HeaderMap, now: i64) -> Option<(Region, Claims)> {
@@ -117,6 +78,17 @@ pub async fn is_alive(
         (Standing::Completed, Ok(grant)) => Ok(grant_standing(tx, account, grant, now).await?.is_none()),
         (standing, _) => Ok(standing != Standing::Completed),
     }
+}
+
+/// The token of a customer who was met outside any Payment Request: recognises, cannot be spent.
+pub fn meeting_token(
+    keys: &Keys,
+    account: &PartnerAccountId,
+    (region, customer): (Region, &StoredCustomer),
+    id: Uuid,
+    now: i64,
+) -> SessionToken {
+    keys.signer.sign(region, &met(id, account, Some(customer), now))
 }
 
 /// The session of a customer who was met outside any Payment Request.

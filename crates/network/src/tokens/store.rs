@@ -93,6 +93,7 @@ row! {
         pub(crate) reference: Option<String>,
         pub(crate) scopes: String,
         pub(crate) persona: Option<String>,
+        pub(crate) customer_id: Option<String>,
         pub(crate) state: String,
         pub(crate) issued_at: i64,
     }
@@ -104,9 +105,9 @@ pub(crate) async fn insert_customer_token(
     token_hash: &str,
 ) -> Result<(), DbError> {
     let sql =
-        "insert into customer_tokens (account_id, token_id, token_hash, sealed, reference, scopes, persona, state,
-            issued_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        "insert into customer_tokens (account_id, token_id, token_hash, sealed, reference, scopes, persona, customer_id,
+            state, issued_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let values = params![
         &row.account_id,
         &row.token_id,
@@ -115,6 +116,7 @@ pub(crate) async fn insert_customer_token(
         &row.reference,
         &row.scopes,
         &row.persona,
+        &row.customer_id,
         &row.state,
         row.issued_at
     ];
@@ -122,7 +124,7 @@ pub(crate) async fn insert_customer_token(
 }
 
 pub(crate) async fn customer_token_by_hash(tx: &mut Tx, hash: &str) -> Result<Option<CustomerTokenRow>, DbError> {
-    let sql = "select account_id, token_id, sealed, reference, scopes, persona, state, issued_at
+    let sql = "select account_id, token_id, sealed, reference, scopes, persona, customer_id, state, issued_at
         from customer_tokens where token_hash = $1";
     tx.fetch_optional(sql, params![hash]).await
 }
@@ -132,7 +134,7 @@ pub(crate) async fn customer_token(
     account: &str,
     token_id: &str,
 ) -> Result<Option<CustomerTokenRow>, DbError> {
-    let sql = "select account_id, token_id, sealed, reference, scopes, persona, state, issued_at
+    let sql = "select account_id, token_id, sealed, reference, scopes, persona, customer_id, state, issued_at
         from customer_tokens where account_id = $1 and token_id = $2";
     tx.fetch_optional(sql, params![account, token_id]).await
 }

@@ -22,7 +22,7 @@ use crate::ctx::Ctx;
 use crate::operation::{Parts, Reply, check, conflict, not_found};
 use crate::payments::{self, CustomerStep, JourneyRequest};
 use crate::presentation::{self, Locale, Placement};
-use crate::tokens::{self, BroughtCustomer};
+use crate::tokens::{self, Brought};
 
 type Params = std::collections::BTreeMap<String, String>;
 
@@ -169,7 +169,8 @@ async fn create(State(ctx): State<Ctx>, page: Page, headers: HeaderMap, body: Js
     if let Some(fault) = body["amount"].as_i64().and_then(|amount| check_purchase_sum(&body, amount)) {
         return Err(crate::operation::invalid(vec![fault]));
     }
-    let recognition = BroughtCustomer::read(&tokens::keys(&ctx).await?, &headers, ctx.clock.now());
+    let recognition = Brought::read(&headers);
+    tokens::keys(&ctx).await?;
     let object = write(&ctx, &page, move |tx, ctx, page| {
         let (body, recognition) = (body.clone(), recognition.clone());
         Box::pin(async move {

@@ -121,6 +121,11 @@ fn parts() -> Markup {
             p { "The window asks where the goods go, and this page answers: it ships to Germany and Sweden." }
             div id="express" data-testid="express" {}
         }
+        section.stack aria-labelledby="t-sign-in" {
+            h2 id="t-sign-in" { "Sign in" }
+            p { "Whoever signs in is known to this page: look at the instruction above afterwards." }
+            div.try-buttons id="sign-in" data-testid="sign-in" {}
+        }
         section.stack aria-labelledby="t-buttons" {
             h2 id="t-buttons" { "Buttons" }
             div.try-buttons id="buttons" {}

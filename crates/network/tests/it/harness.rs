@@ -286,6 +286,19 @@ impl End {
         answer
     }
 
+    /// A form as browsers and OAuth clients send it.
+    pub async fn form(&self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut request = self.client.post(format!("{}{path}", self.base)).body(body);
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.unwrap() }
+    }
+
     /// A form with files, as the Acquiring Partner: parts by name, file name and content; texts have no file name.
     pub async fn upload(&self, path: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
         const BOUNDARY: &str = "----kontor-test";

@@ -334,7 +334,7 @@ async fn a_program_is_shown_from_the_moment_it_is_switched_on() {
         let large =
             promote(&end, "credit-promotion-auto-size", "locale=sv-SE&currency=SEK&amount=6000000").await.expect(200);
         let text = large["content"]["nodes"][0]["value"].as_str().unwrap().replace('\u{a0}', " ");
-        assert_eq!(text, "5 356,23 kr i månaden i 12 månader med 12,90 % ränta, totalt 64 274,76 kr.");
+        assert_eq!(text, "5 356,23 kr i månaden i 12 månader med 12,90 % ränta, totalt 64 274,66 kr.");
         end.ap(Method::DELETE, &format!("{path}/{id}"), None).await.expect(204);
         assert_eq!(line().await, "Betala nu, senare eller i delar");
     }

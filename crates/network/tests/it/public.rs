@@ -15,6 +15,10 @@ enum Why {
     TheSameToAll,
     /// A shopper's browser comes here: the token of the link, later a cookie, opens it.
     Shopper,
+    /// A client signs a person in, with a code and its proof, or a token: see `sign_in.rs` for what that opens.
+    Client,
+    /// A person who signs in comes here: the cookie that the beginning left opens it.
+    Person,
     /// A Partner's page asks, by a client identifier that may be used from it: see `websdk.rs` for what that opens.
     ClientIdentifier,
     /// A link that somebody was given opens it once; in the portal, then, the cookie that it left.
@@ -41,12 +45,26 @@ const KNOWN: &[(&str, &str, Why)] = &[
     ("journey", "/waiting", Why::Shopper),
     ("journey", "/contact", Why::Shopper),
     ("journey", "/code", Why::Shopper),
+    ("journey", "/details", Why::Shopper),
+    ("journey", "/not-you", Why::Shopper),
     ("journey", "/shipping", Why::Shopper),
     ("journey", "/plan", Why::Shopper),
     ("journey", "/review", Why::Shopper),
     ("journey", "/confirm", Why::Shopper),
     ("journey", "/refuse", Why::Shopper),
     ("journey", "/leave", Why::Shopper),
+    ("identity", "/.well-known/openid-configuration", Why::TheSameToAll),
+    ("identity", "/.well-known/jwks.json", Why::TheSameToAll),
+    ("identity", "/oauth2/auth", Why::Client),
+    ("identity", "/oauth2/token", Why::Client),
+    ("identity", "/oauth2/revoke", Why::Client),
+    ("identity", "/userinfo", Why::Client),
+    ("identity", "/sign-in/{id}/contact", Why::Person),
+    ("identity", "/sign-in/{id}/code", Why::Person),
+    ("identity", "/sign-in/{id}/details", Why::Person),
+    ("identity", "/sign-in/{id}/consent", Why::Person),
+    ("identity", "/sign-in/{id}/not-you", Why::Person),
+    ("identity", "/sign-in/{id}/cancel", Why::Person),
     ("websdk", "/web-sdk/v1/klarna.mjs", Why::TheSameToAll),
     ("websdk", "/web-sdk/v2/klarna.mjs", Why::TheSameToAll),
     ("websdk", "/web-sdk/v1/klarna.js", Why::TheSameToAll),
@@ -126,6 +144,9 @@ async fn strangers_see_what_is_the_same_to_all_and_nothing_else() {
             let path = path.replace("{section}", "payments");
             let path = match why {
                 Why::Shopper => format!("/eu/requests/0b9a1c52-6d0e-4c1e-8f2a-3a51c0c1f6de{path}"),
+                _ if room == "identity" => {
+                    format!("/na/lp/idp{}", path.replace("{id}", "0b9a1c52-6d0e-4c1e-8f2a-3a51c0c1f6de"))
+                }
                 _ => path
                     .split('/')
                     .map(|part| if part.starts_with('{') { "x" } else { part })
@@ -145,7 +166,9 @@ async fn strangers_see_what_is_the_same_to_all_and_nothing_else() {
                         assert!(matches!(answer.status, 200 | 303 | 404), "{what}")
                     }
                     // An error page for a link that opens nothing is a success of nobody.
-                    Why::Shopper | Why::Link | Why::SignedIn => assert!(answer.status >= 300, "{what}"),
+                    Why::Shopper | Why::Link | Why::SignedIn | Why::Client | Why::Person => {
+                        assert!(answer.status >= 300, "{what}")
+                    }
                     Why::ClientIdentifier => assert!(matches!(answer.status, 401 | 405), "{what}"),
                     Why::TheSameToAll | Why::SignIn => {}
                 }

@@ -47,6 +47,7 @@ async fn a_start_after_a_rotation_moves_all_secrets_and_the_next_one_needs_no_ol
         let file = disputes::file(&first, &dispute).await;
         crate::portal::let_somebody_in(&first).await;
         network::credentials::sftp_host_key(&first.ctx).await.unwrap();
+        crate::sign_in::leave_under_way(&first).await;
         websdk::say_address(&first, "krn:payment:eu1:request:said").await;
         first.stop().await;
 

@@ -60,6 +60,7 @@ async fn another_partner(end: &End) -> (String, String, String) {
                     reference: None,
                     scopes: &[TokenScope::CustomerPresent],
                     persona: None,
+                    customer_id: None,
                 };
                 let (_, token) = tokens::issue_customer_token(tx, &ctx, &new, ctx.clock.now()).await?;
                 Ok((account.to_string(), key, token.as_str().to_owned()))
@@ -199,6 +200,7 @@ async fn whom_a_token_recognises_decides_and_unknown_tokens_change_nothing() {
                         reference: None,
                         scopes: &[TokenScope::CustomerPresent],
                         persona: Some(network::payments::verdict::Persona::Denied),
+                        customer_id: None,
                     };
                     Ok(tokens::issue_customer_token(tx, &ctx, &new, 1).await?.1.as_str().to_owned())
                 })

@@ -285,7 +285,40 @@ async fn presentation_messaging_words_and_interoperability_answer_as_with_a_key(
         page.get("/messaging/none-such?locale=de-DE").await.refused(404, "RESOURCE_NOT_FOUND");
         assert_eq!(page.get("/messaging/credit-promotion-badge?amount=1&locale=de-DE").await.status, 204);
 
+        // What a page shows is what the server's API says, text by text.
+        const KEYS: [&str; 4] = [
+            "credit-promotion-badge",
+            "credit-promotion-auto-size",
+            "top-strip-promotion-badge",
+            "top-strip-promotion-auto-size",
+        ];
+        for market in protocol::markets() {
+            for (locale, key) in market.locales.iter().zip(KEYS.into_iter().cycle()) {
+                let amount = 12_990 * 10_i64.pow(u32::from(market.currency().code() == "HUF") * 2);
+                let query = format!("locale={locale}&currency={}&amount={amount}", market.currency());
+                let shown = page.get(&format!("/messaging/{key}?{query}")).await;
+                let path = format!("/v2/accounts/{}/payment/messaging/{key}?{query}", end.partner());
+                let said = end.ap(Method::GET, &path, None).await;
+                assert_eq!((shown.status, shown.text), (said.status, said.text), "{locale} {key}");
+            }
+        }
+        for key in KEYS {
+            let query = "locale=sv-SE&currency=SEK&amount=129900";
+            let shown = page.get(&format!("/messaging/{key}?{query}")).await.expect(200);
+            let path = format!("/v2/accounts/{}/payment/messaging/{key}?{query}", end.partner());
+            assert_eq!(shown, end.ap(Method::GET, &path, None).await.expect(200), "{key}");
+        }
+
         let words = page.get("/words?locale=de-AT").await.expect(200);
+        for (locale, text) in [
+            ("sv-SE", "Visa fönstret"),
+            ("fr-BE", "Afficher la fenêtre"),
+            ("es-MX", "Mostrar la ventana"),
+            ("en-GB", "Show the window"),
+        ] {
+            let words = page.get(&format!("/words?locale={locale}")).await.expect(200);
+            assert_eq!(words["curtain_continue"], text, "{locale}");
+        }
         assert_eq!(words["curtain_continue"], "Fenster zeigen");
         let told = page.get("/interoperability?currency=EUR&country=DE&payment_amount=4990").await.expect(200);
         assert_eq!(told["status"], "PAYMENT_SUPPORTED");
@@ -408,7 +441,7 @@ async fn shopper_and_page_agree_on_shipping() {
                 (response.status().as_u16(), location.unwrap_or_default())
             }
         };
-        send("/contact", &[("contact", "ada@example.com")]).await;
+        send("/contact", &[("contact", "customer@email.de")]).await;
         send("/code", &[("code", "123456")]).await;
         let (_, to) = send("/plan", &[("plan", "pay_now")]).await;
         assert!(to.ends_with("/shipping"), "nothing is chosen before it is known where the goods go: {to}");

@@ -1,6 +1,6 @@
 // Identity: sign in at the network end, by OpenID Connect with a proof of possession of the code (PKCE).
 
-import { Emitter, NETWORK, PaymentError, asError, keep, misuse, randomId, say } from "./core.mjs";
+import { Emitter, NETWORK, PaymentError, asError, keep, misuse, randomId, say, sayOnce } from "./core.mjs";
 import { ButtonElement } from "./elements.mjs";
 
 /** @typedef {import("./core.mjs").Json} Json */
@@ -9,6 +9,7 @@ import { ButtonElement } from "./elements.mjs";
 
 const DEFAULT_SCOPE = "openid offline_access profile:name profile:email";
 const CHANNEL = "websdk:identity";
+const WINDOW = "websdk-identity";
 
 /** @param {Uint8Array} bytes */
 const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
@@ -20,6 +21,8 @@ const provider = (market) => `${NETWORK}/${/^(US|CA|MX)$/i.test(market ?? "") ? 
 export class Identity {
   #session;
   #events = new Emitter("Identity", ["signin", "error", "tokenupdate"]);
+  /** Looks whether the shopper closed the window. */
+  #watch = 0;
 
   /** @param {Session} session */
   constructor(session) {
@@ -83,11 +86,12 @@ export class Identity {
     return button;
   }
 
-  /** @param {Json} config */
+  /**
+   * In a window beside the page, as long as nobody asks otherwise and the device has windows; else in place of it.
+   * @param {Json} config
+   */
   async #start({ redirectUri = window.location.href.split(/[?#]/)[0], scope = DEFAULT_SCOPE, market, clientType, interactionMode, locale }) {
-    const isPopup = interactionMode === "POPUP" || (interactionMode === "DEVICE_BEST" && !/Mobi/i.test(navigator.userAgent));
-    // Opened before anything is awaited.
-    const popup = isPopup ? window.open(`${NETWORK}/websdk/opening`, "websdk-identity", "popup,width=480,height=760") : null;
+    const isPopup = /^(POPUP|ON_PAGE)$/.test(interactionMode) || (interactionMode !== "REDIRECT" && !/Mobi/i.test(navigator.userAgent));
     /** @type {Attempt} */
     const attempt = {
       state: randomId(),
@@ -95,10 +99,16 @@ export class Identity {
       redirectUri,
       market,
       isConfidential: clientType === "CONFIDENTIAL",
-      isPopup: Boolean(popup),
+      isPopup,
       clientId: this.#session.config.clientId,
     };
+    // A window takes what is kept here with it when it is opened, and it is opened before anything is awaited.
     keep.write("identity", attempt);
+    const popup = isPopup ? window.open(`${NETWORK}/websdk/opening`, WINDOW, "popup,width=480,height=760") : null;
+    if (isPopup && !popup) {
+      sayOnce("info", "The browser blocked the window of the sign-in: it goes on in place of this page.");
+      keep.write("identity", { ...attempt, isPopup: false });
+    }
     const url = new URL(`${provider(market)}/oauth2/auth`);
     /** @type {Record<string, string | undefined>} */
     const query = {
@@ -120,8 +130,19 @@ export class Identity {
       Object.assign(query, { code_challenge: base64url(new Uint8Array(digest)), code_challenge_method: "S256" });
     }
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
-    if (popup) popup.location.replace(url.href);
-    else window.location.assign(url);
+    if (!popup) return window.location.assign(url);
+    popup.location.replace(url.href);
+    window.clearInterval(this.#watch);
+    this.#watch = window.setInterval(() => {
+      if (!popup.closed) return;
+      window.clearInterval(this.#watch);
+      // An answer that is on its way comes first.
+      window.setTimeout(() => {
+        if (this.#attempt()?.state !== attempt.state) return;
+        this.clearLoginState();
+        this.#fail(new PaymentError({ errorType: "ACCESS_ERROR", errorCode: "ACCESS_DENIED", errorMessage: "The shopper closed the window." }));
+      }, 500);
+    }, 500);
   }
 
   /** @returns {Attempt | null} */
@@ -141,7 +162,7 @@ export class Identity {
     if (!attempt || attempt.state !== answer.state) {
       return this.#fail(misuse("This answer belongs to no sign-in that began in this tab (its state is unknown)."));
     }
-    if (attempt.isPopup && (window.opener || window.name === "websdk-identity")) {
+    if (attempt.isPopup && (window.opener || window.name === WINDOW)) {
       new BroadcastChannel(CHANNEL).postMessage(answer);
       return window.close();
     }
@@ -192,7 +213,8 @@ export class Identity {
 
   /** @param {import("./core.mjs").KlarnaError} error */
   async #fail(error) {
-    say("error", `The sign-in failed: ${error.errorMessage}`);
+    // Changing one's mind is no fault of the page's.
+    say(error.errorCode === "ACCESS_DENIED" ? "info" : "error", `The sign-in failed: ${error.errorMessage}`);
     await this.#events.emit("error", error);
   }
 

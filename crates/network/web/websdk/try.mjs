@@ -23,13 +23,20 @@ function tell(name, what) {
 }
 
 const klarna = await sdk.KlarnaSDK({ clientId, acquiringConfig: { paymentAccountId }, locale: String(asked().locale) });
-const { Payment, Messaging } = klarna;
+const { Identity, Payment, Messaging } = klarna;
 Payment.on("complete", (/** @type {any} */ request) => {
   tell("complete", { paymentRequestId: request.paymentRequestId, state: request.state, shipping: request.stateContext.shipping });
   return false;
 });
 Payment.on("abort", (/** @type {any} */ request) => tell("abort", { state: request.state, stateReason: request.stateReason }));
 Payment.on("error", (/** @type {any} */ error) => tell("error", { errorCode: error.errorCode, errorMessage: error.errorMessage }));
+
+Identity.on("signin", async (/** @type {any} */ { idToken }) => {
+  const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(idToken.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0))));
+  tell("signin", { name: `${claims.given_name} ${claims.family_name}`, email: claims.email, sub: claims.sub });
+  await present();
+});
+Identity.on("error", (/** @type {any} */ error) => tell("error", { errorCode: error.errorCode, errorMessage: error.errorMessage }));
 
 // Express: where this shop ships to, and for how much.
 const HOME = { shippingOptionReference: "home", displayName: "To your door", amount: 490, shippingType: "TO_DOOR" };
@@ -105,6 +112,9 @@ for (const [name, look] of LOOKS) {
 const KEYS = ["top-strip-promotion-auto-size", "credit-promotion-badge", "credit-promotion-auto-size", "homepage-promotion-wide", "info-page"];
 const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "default";
 const messages = KEYS.map((key) => Messaging.placement({ key, amount: goods(), locale: String(asked().locale), theme: dark }).mount(at("messages")));
+
+Identity.button({ scope: "openid offline_access customer:login profile:name profile:email", redirectUri: location.href.split(/[?#]/)[0] }).mount(at("sign-in"));
+if (/[?&](code|error)=/.test(location.search)) await Identity.handleRedirect();
 
 purchase.addEventListener("change", present);
 purchase.addEventListener("submit", (event) => event.preventDefault());

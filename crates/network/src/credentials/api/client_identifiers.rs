@@ -39,7 +39,7 @@ impl Credential for ClientIdentifierRow {
 
     fn complete(&self, view: &mut Value) -> Result<(), ApiError> {
         view["identity"] = json!({"client_id": self.client_id});
-        view["config"] = json!({"allowed_domains": self.domains()});
+        view["config"] = json!({"allowed_domains": self.domains(), "redirect_uris": self.redirects()});
         Ok(())
     }
 }
@@ -52,8 +52,10 @@ pub(super) async fn create(call: Call, body: OptionalJsonBody) -> Result<Respons
 
 async fn create_one(tx: &mut Tx, ctx: Ctx, on: OnBehalf, body: Value) -> Result<Reply, ApiError> {
     let (account, now) = (&on.account, ctx.clock.now());
-    let domains = allowed_domains(&body).unwrap_or_default();
-    let (id, _) = client_identifier::add(tx, &ctx.random, account, description(&body), &domains, now).await?;
+    let domains = texts(&body, "allowed_domains").unwrap_or_default();
+    let redirects = texts(&body, "redirect_uris").unwrap_or_default();
+    let config = (domains.as_slice(), redirects.as_slice());
+    let (id, _) = client_identifier::add(tx, &ctx.random, account, description(&body), config, now).await?;
     let made: ClientIdentifierRow = one(tx, account.as_str(), id.as_str(), now).await?;
     Ok(Reply::json(StatusCode::CREATED, &made.view(now)?))
 }
@@ -73,8 +75,11 @@ pub(super) async fn update(
             if let Some(description) = body.get("description").and_then(Value::as_str) {
                 description.clone_into(&mut row.description);
             }
-            if let Some(domains) = allowed_domains(&body) {
+            if let Some(domains) = texts(&body, "allowed_domains") {
                 row.allowed_domains = json!(domains).to_string();
+            }
+            if let Some(redirects) = texts(&body, "redirect_uris") {
+                row.redirect_uris = json!(redirects).to_string();
             }
             row.updated_at = now;
             store::update_client_identifier(tx, account, &row).await?;
@@ -85,7 +90,7 @@ pub(super) async fn update(
 }
 
 /// As sent, checked before; `None` when the body leaves them alone.
-fn allowed_domains(body: &Value) -> Option<Vec<String>> {
-    let entries = body.get("config")?.get("allowed_domains")?.as_array()?;
+fn texts(body: &Value, member: &str) -> Option<Vec<String>> {
+    let entries = body.get("config")?.get(member)?.as_array()?;
     Some(entries.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }

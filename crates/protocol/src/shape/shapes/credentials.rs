@@ -77,7 +77,30 @@ fn allowed_domains_rows() -> Vec<Row> {
     vec![
         Row::new("config.allowed_domains", Kind::Array { min: 0, max: ALLOWED_DOMAINS_MAX }),
         Row::new("config.allowed_domains[]", Kind::Matching { min: 1, max: 300, accepts: is_allowed_domain, wanted }),
+        Row::new("config.redirect_uris", Kind::Array { min: 0, max: ALLOWED_DOMAINS_MAX }),
+        Row::new("config.redirect_uris[]", REDIRECT_URI),
     ]
+}
+
+/// Ours: where Sign in with Klarna may answer is told in Klarna's portal.
+const REDIRECT_URI: Kind = Kind::Matching {
+    min: 1,
+    max: 2_048,
+    accepts: is_redirect_uri,
+    wanted: "an absolute address without a fragment, like https://shop.example/back or shopapp://back",
+};
+
+/// An address of the web, or of an app's own scheme.
+pub fn is_redirect_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let runs = ["javascript", "data", "vbscript"].iter().any(|runs| scheme.eq_ignore_ascii_case(runs));
+    is_scheme
+        && !runs
+        && !rest.is_empty()
+        && !text.contains(['#', '\\'])
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A host name, with or without `*.` before it, or an origin of such a host.

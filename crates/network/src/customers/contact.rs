@@ -2,6 +2,9 @@
 
 use protocol::Market;
 
+use crate::payments::Identity;
+use crate::payments::verdict::Persona;
+
 /// An identity that the shopper gave, in its canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contact {
@@ -47,6 +50,11 @@ impl Contact {
         (digits && (8..=15).contains(&number.len())).then(|| Self::Phone(format!("+{number}")))
     }
 
+    /// The first of the two that an identity has.
+    pub fn of(identity: &Identity) -> Option<Self> {
+        identity.email.as_deref().or(identity.phone.as_deref()).map(Self::stored)
+    }
+
     /// What is stored, and read by [`Contact::stored`].
     pub fn as_str(&self) -> &str {
         match self {
@@ -70,6 +78,18 @@ impl Contact {
         match self {
             Self::Phone(phone) => Some(phone),
             Self::Email(_) => None,
+        }
+    }
+
+    /// Who it is, if it is one of the published test shoppers (sheet 03 §12).
+    pub fn published(&self) -> Option<Persona> {
+        match self {
+            Self::Email(email) => {
+                let (local, domain) = email.split_once('@')?;
+                let is_sample = local.split('+').next() == Some("customer") && domain.starts_with("email.");
+                is_sample.then(|| Persona::of_email(email).unwrap_or_default())
+            }
+            Self::Phone(phone) => Persona::of_phone(phone),
         }
     }
 
@@ -109,6 +129,15 @@ impl Sample {
 
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sample| sample.code() == code)
+    }
+
+    /// The one whose verdict is this persona's.
+    pub fn of(persona: Option<Persona>) -> Self {
+        match persona.unwrap_or_default().settled() {
+            Persona::Denied | Persona::PendingDenied(_) => Self::Denied,
+            Persona::NewUser => Self::New,
+            Persona::Approved | Persona::PendingApproved(_) => Self::Approved,
+        }
     }
 
     /// The published address of this shopper in a market (sheet 03 §12.1).
@@ -183,6 +212,18 @@ mod tests {
             assert_eq!(Contact::parse(typed, germany()), None, "{typed}");
         }
         assert_eq!(Contact::parse(" Ada@Example.COM ", germany()), Some(Contact::Email("ada@example.com".into())));
+    }
+
+    #[test]
+    fn the_published_shoppers_are_known_by_their_contacts() {
+        let published = |typed| Contact::parse(typed, germany()).and_then(|contact| contact.published());
+        assert_eq!(published("customer@email.de"), Some(Persona::Approved));
+        assert_eq!(published("customer+new_user@email.de"), Some(Persona::NewUser));
+        assert_eq!(published("+4306762600745"), Some(Persona::Denied));
+        assert_eq!(
+            (published("ada@email.de"), published("customer@mail.de"), published("+4917600000000")),
+            (None, None, None)
+        );
     }
 
     #[test]
