@@ -87,6 +87,6 @@ async fn client(ctx: &Ctx, client_id: &str) -> Result<Option<ClientIdentifier>, 
         .await?)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: http::HeaderName) -> Option<&'a str> {
+fn header(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
