@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0121_portal", include_str!("../migrations/0121_portal.sql")),
             ("0122_pricing", include_str!("../migrations/0122_pricing.sql")),
             ("0130_checkout", include_str!("../migrations/0130_checkout.sql")),
+            ("0190_customer_tokens", include_str!("../migrations/0190_customer_tokens.sql")),
         ],
     },
 ];

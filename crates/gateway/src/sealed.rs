@@ -32,6 +32,11 @@ kit::sealed_columns! {
         table: "jobs", column: "payload", key: ["kind", "key"],
         id: Id::Second, form: Form::JsonMember("token"),
     }
+    /// Klarna's leave to charge customers again.
+    pub(crate) CUSTOMER_TOKEN {
+        table: "customer_tokens", column: "token", key: ["partner_id", "token_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
     /// What is known of a Partner: persons, national numbers, bank accounts.
     pub(crate) PARTNER_PART {
         table: "partner_parts", column: "body", key: ["partner_id", "part_id"],

@@ -9,7 +9,7 @@ pub struct Kind {
     pub meaning: &'static str,
 }
 
-/// Every event: those of a payment, of a hosted checkout, then those of a Partner, in the order of its life.
+/// Every event: those of a payment, of what it leaves, of a hosted checkout, then those of a Partner, in the order of its life.
 pub const CATALOGUE: &[Kind] = &[
     Kind {
         name: "payment.requires_customer_action",
@@ -29,6 +29,10 @@ pub const CATALOGUE: &[Kind] = &[
     },
     Kind { name: "payment.closed", meaning: "Nothing further can happen to the payment." },
     Kind { name: "payment.failed", meaning: "The payment ended because of a technical fault; no money moved." },
+    Kind {
+        name: "customer_token.revoked",
+        meaning: "A customer token was revoked, by you or by the customer: it cannot be charged.",
+    },
     Kind {
         name: "checkout_session.completed",
         meaning: "An order of the hosted checkout or of a payment link is paid: with Klarna, or as you said yourself.",

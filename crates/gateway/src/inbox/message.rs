@@ -52,7 +52,7 @@ impl Fault {
 /// Who may apply a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// A payment's requests, transactions and funding.
+    /// A payment's requests, transactions and funding, and the customer tokens that they bring.
     Payments,
     /// A Partner's account, product, brands, and what is decided about it.
     Partners,
@@ -64,7 +64,7 @@ impl Topic {
     /// Of an event type.
     pub fn of(event_type: &EventType) -> Self {
         let known = !matches!(event_type, EventType::Unknown(_));
-        let payments = ["payment.request.", "payment.transaction.", "payment.funding."]
+        let payments = ["payment.request.", "payment.transaction.", "payment.funding.", "identity.customer-token."]
             .iter()
             .any(|prefix| event_type.as_str().starts_with(prefix));
         match event_type.as_str() {

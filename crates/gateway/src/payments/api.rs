@@ -18,7 +18,7 @@ use super::body::{CreatePayment, MoveMoney, UpdatePayment, check_empty};
 use super::payment::PaymentState;
 use super::record::{OperationView, Payment, PaymentView};
 use super::store::{self, ListFilter};
-use super::{begin, returning};
+use super::{begin, customer_token, returning};
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::events::once::Once;
@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Ctx> {
         .routes(routes!(void_payment))
         .routes(routes!(cancel_payment))
         .routes(routes!(customer_returns))
+        .merge(customer_token::api::routes())
 }
 
 /// A payment to be made.
@@ -75,6 +76,12 @@ pub struct CreatePaymentBody {
     pub klarna_network_session_token: Option<String>,
     /// Older name of `klarna_network_session_token`.
     pub interoperability_token: Option<String>,
+    /// Charges a customer token: the customer is asked only if its scopes want it. `ctk_…`
+    pub customer_token_id: Option<String>,
+    /// Asks the customer for leave to be charged again: `scopes` (`payment:customer_present`, `payment:customer_not_present`) and your
+    /// `customer_token_reference`. Once they approved, the payment has a `customer_token_id`.
+    #[schema(value_type = Option<Object>)]
+    pub request_customer_token: Option<Value>,
     /// From your integration to Klarna, unmodified.
     pub klarna_network_data: Option<String>,
     /// Older name of `klarna_network_data`.

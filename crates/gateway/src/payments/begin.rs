@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::body::{CaptureMode, CreatePayment, MoveMoney, UpdatePayment};
 use super::call::{self, AnswerTo, Changes, FirstCall, Intent, Step};
+use super::customer_token::{self, TokenState};
 use super::payment::{Books, Forbidden, Operation, OperationKind, OperationState, PaymentState};
 use super::record::{Detail, Payment};
 use super::settle::{self, Change, Settled};
@@ -99,6 +100,7 @@ pub(crate) fn prepare(
             locale: asked.locale,
             country: asked.country,
             network_data: asked.network_data,
+            request_customer_token: asked.request_customer_token,
             automatic_capture_id,
             origin: caller.origin.clone(),
             checkout_session_id: checkout_session_id.map(str::to_owned),
@@ -114,8 +116,9 @@ pub(crate) fn prepare(
         interaction_expiry: asked.interaction_expiry.as_ref(),
     };
     let body = call::authorize_body(&payment, caller.payment_account_id.as_deref(), Some(first));
-    let intent = Intent::new(caller, &payment_id, Step::Authorize, &["payment", "authorize"], Some(&body))
+    let mut intent = Intent::new(caller, &payment_id, Step::Authorize, &["payment", "authorize"], Some(&body))
         .with_token(ctx, asked.session_token.as_ref());
+    intent.customer_token_id = asked.customer_token_id;
     let token_hash = asked.session_token.as_ref().map(|token| token_hash(token.expose_secret()));
     Prepared { payment, intent, purchase: Value::Object(asked.purchase).to_string(), token_hash }
 }
@@ -129,9 +132,10 @@ impl Prepared {
     /// Writes the payment and the intent of its first call.
     ///
     /// # Errors
-    /// 403 for a suspended Partner, 503 while the network cannot be reached, [`DbError`].
+    /// 403 for a suspended Partner, 400 for a customer token that cannot be charged, 503 while the network cannot be reached, [`DbError`].
     pub(crate) async fn write(&self, tx: &mut Tx, ctx: &Ctx, caller: &PartnerCaller) -> Result<(), ApiError> {
         caller.require_active()?;
+        require_chargeable(tx, &self.intent).await?;
         require_network(ctx)?;
         let now = self.payment.created_at;
         store::insert(tx, &self.payment, &self.purchase, self.token_hash.as_deref()).await?;
@@ -465,6 +469,17 @@ async fn replay(tx: &mut Tx, ctx: &Ctx, once: &Once) -> Result<Option<StoredAnsw
 
 fn answer_to(once: &Once) -> AnswerTo {
     AnswerTo { scope: once.scope.clone(), key: once.key.clone() }
+}
+
+/// A customer token that a payment names must be the Partner's, and alive.
+async fn require_chargeable(tx: &mut Tx, intent: &Intent) -> Result<(), ApiError> {
+    let Some(token_id) = &intent.customer_token_id else { return Ok(()) };
+    let reason = match customer_token::store::find(tx, &intent.partner_id, token_id).await? {
+        Some(token) if token.state == TokenState::Active => return Ok(()),
+        Some(_) => "is revoked",
+        None => "is no customer token of yours",
+    };
+    Err(ApiError::validation(Vec::new()).field("customer_token_id", reason))
 }
 
 /// Work that cannot be done is better refused than begun.

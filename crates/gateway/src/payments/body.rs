@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::customer_token::Asked;
 use crate::access::field_faults;
 
 const AMOUNT: Kind = Kind::Int { min: 1, max: i64::MAX };
@@ -38,8 +39,12 @@ const DATA_NAMES: [&str; 2] = ["klarna_network_data", "klarna_interoperability_d
 /// What may stand on top instead of in the purchase data.
 const LIFTED: [&str; 3] = ["line_items", "customer", "shipping"];
 const PURCHASE: &str = "supplementary_purchase_data";
+/// Asks for a customer token.
+const TOKEN_ASKED: &str = "request_customer_token";
+/// Names one that is charged, by our id of it.
+const TOKEN_CHARGED: &str = "customer_token_id";
 /// What is settled when a payment is made.
-const FIXED: [&str; 9] = [
+const FIXED: [&str; 11] = [
     "currency",
     "capture",
     "return_url",
@@ -49,6 +54,8 @@ const FIXED: [&str; 9] = [
     "payment_option_id",
     "locale",
     "country",
+    TOKEN_ASKED,
+    TOKEN_CHARGED,
 ];
 /// What a payment and a change of it have in common, besides the passthrough.
 const SHARED: [&str; 4] = ["amount", "reference", "metadata", PURCHASE];
@@ -115,6 +122,8 @@ pub struct CreatePayment {
     /// Without what was taken out of it.
     pub metadata: BTreeMap<String, String>,
     pub session_token: Option<SecretString>,
+    pub request_customer_token: Option<Asked>,
+    pub customer_token_id: Option<String>,
     pub network_data: Option<NetworkData>,
     /// Whole, unknown members included; lifted members merged in.
     pub purchase: Map<String, Value>,
@@ -177,6 +186,8 @@ fn create_rows(http: Http) -> Vec<Row> {
         Row::new("locale", Kind::Locale),
         Row::new("country", Kind::Country),
     ];
+    rows.push(Row::new(TOKEN_CHARGED, REFERENCE));
+    rows.extend(shapes::request_customer_token_rows());
     rows.extend(token_rows());
     rows.extend(data_rows());
     rows.extend(shapes::supplementary_purchase_data_rows(PURCHASE));
@@ -229,6 +240,12 @@ impl CreatePayment {
                 faults.push(FieldFault::new("return_url", format!("is required with {name}")));
             }
         }
+        if present(&body, TOKEN_ASKED) && present(&body, TOKEN_CHARGED) {
+            faults.push(FieldFault::new(
+                TOKEN_CHARGED,
+                format!("cannot be combined with {TOKEN_ASKED}: a new token needs the customer"),
+            ));
+        }
         let both = |expiry: &Value| present(expiry, "duration") && present(expiry, "timestamp");
         if body.get("interaction_expiry").is_some_and(both) {
             faults.push(FieldFault::new("interaction_expiry", "must have duration or timestamp, not both"));
@@ -248,6 +265,11 @@ impl CreatePayment {
         let capture = text("capture").map_or(CaptureMode::Manual, |mode| CaptureMode::from_stored(&mode));
         let (return_url, cancel_url, app_return_url) = (text("return_url"), text("cancel_url"), text("app_return_url"));
         let (payment_option_id, locale, country) = (text("payment_option_id"), text("locale"), text("country"));
+        let customer_token_id = text(TOKEN_CHARGED);
+        let request_customer_token = body
+            .remove(TOKEN_ASKED)
+            .filter(|asked| !asked.is_null())
+            .and_then(|asked| serde_json::from_value(asked).ok());
         let mut purchase = object(body.remove(PURCHASE));
         if let (None, Some(reference)) = (purchase.get("purchase_reference"), &reference) {
             purchase.insert("purchase_reference".to_owned(), Value::String(reference.clone()));
@@ -266,6 +288,8 @@ impl CreatePayment {
             country,
             metadata,
             session_token: session_token.map(Into::into),
+            request_customer_token,
+            customer_token_id,
             network_data: network_data.map(|(name, value)| NetworkData { name: name.to_owned(), value }),
             purchase,
         })

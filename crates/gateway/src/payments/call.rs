@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::body::CaptureMode;
+use super::customer_token;
 use super::payment::Event;
 use super::record::Payment;
 use crate::Ctx;
@@ -45,6 +46,9 @@ pub struct Intent {
     pub body: Option<String>,
     /// The session token, sealed, in base64.
     pub token: Option<String>,
+    /// Our id of the customer token that goes with the call: it is sealed where it is kept.
+    #[serde(default)]
+    pub customer_token_id: Option<String>,
     /// Of the final authorize: the request that the customer approved.
     pub request_id: Option<String>,
     /// Who waits for the answer.
@@ -104,6 +108,8 @@ pub enum Verdict {
     Approved {
         transaction: Box<PaymentTransaction>,
         response_data: Option<String>,
+        /// The one that was asked for, if it comes at once.
+        customer_token: Option<SecretString>,
     },
     Declined {
         reason: Option<String>,
@@ -175,6 +181,7 @@ impl Intent {
             path: path.iter().map(|segment| (*segment).to_owned()).collect(),
             body: body.map(Value::to_string),
             token: None,
+            customer_token_id: None,
             request_id: None,
             answer_to: None,
             origin: caller.origin.clone(),
@@ -234,6 +241,9 @@ impl Intent {
         operation.repeated = repeated;
         if let Some(token) = &self.token {
             operation.session_token = Some(self.open_token(ctx, token)?);
+        }
+        if let Some(token_id) = &self.customer_token_id {
+            operation.customer_token = Some(customer_token::reveal(ctx, &self.partner_id, token_id).await?);
         }
         let verdict = match ctx.klarna.send(&operation).await {
             Ok(answer) => self.read(&answer)?,
@@ -322,7 +332,9 @@ fn read_authorization(answer: AuthorizeResponse, lacks: &dyn Fn(&str) -> CallErr
                 return Err(lacks("payment_transaction_id"));
             }
             let response_data = response_data.or_else(|| transaction.klarna_network_response_data.clone());
-            Ok(Verdict::Approved { transaction, response_data })
+            let customer_token = answer.customer_token_response.and_then(|response| response.customer_token);
+            let customer_token = customer_token.map(|token| SecretString::from(token.as_str().to_owned()));
+            Ok(Verdict::Approved { transaction, response_data, customer_token })
         }
         Some(AuthorizeResult::Declined) => {
             Ok(Verdict::Declined { reason: response.result_reason.map(|reason| reason.to_string()) })
@@ -418,6 +430,9 @@ pub fn authorize_body(payment: &Payment, caller_account: Option<&str>, first: Op
         body[data.wire_name()] = json!(data.value);
     }
     if let Some(first) = first {
+        if let Some(asked) = &payment.detail.request_customer_token {
+            body["request_customer_token"] = json!(asked);
+        }
         if !first.purchase.is_empty() {
             body["supplementary_purchase_data"] = Value::Object(first.purchase.clone());
         }

@@ -7,6 +7,7 @@ use kit::http::ApiError;
 use kit::jobs::{self, Backoff, Handler, Job, NewJob, Outcome, Worker};
 
 use super::call::{self, Intent};
+use super::customer_token;
 use super::settle::{self, Settled};
 use super::store;
 use crate::Ctx;
@@ -29,6 +30,7 @@ const BACKOFF: Backoff = Backoff { first_us: 5 * SECOND_US, max_us: 10 * MINUTE_
 
 /// Adds the handlers.
 pub(super) fn register(worker: Worker, ctx: &Ctx) -> Worker {
+    let worker = customer_token::jobs::register(worker, ctx, BACKOFF);
     worker.register(call::KIND, 32, BACKOFF, RepeatCall { ctx: ctx.clone() }).register(
         WATCH,
         1,

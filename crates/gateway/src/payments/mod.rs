@@ -13,6 +13,7 @@ pub mod api;
 mod begin;
 pub mod body;
 pub mod call;
+pub mod customer_token;
 mod jobs;
 mod pages;
 pub mod payment;

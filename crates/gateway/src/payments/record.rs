@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::{CaptureMode, NetworkData};
+use super::customer_token;
 use super::payment::{Books, Operation, OperationKind, PaymentState, Told};
 use crate::klarna::Origin;
 
@@ -59,6 +60,12 @@ pub struct Detail {
     pub country: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_data: Option<NetworkData>,
+    /// The customer token that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_customer_token: Option<customer_token::Asked>,
+    /// The one that came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_token_id: Option<String>,
     /// The passthrough's way back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_data: Option<String>,
@@ -139,6 +146,9 @@ pub struct PaymentView {
     pub failure: Option<Failure>,
     /// Klarna's ids.
     pub klarna: KlarnaIds,
+    /// The customer token that `request_customer_token` brought: what to name in `customer_token_id` to charge the customer again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_token_id: Option<String>,
     /// What Klarna answers to your passthrough data, unaltered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub klarna_network_response_data: Option<String>,
@@ -287,6 +297,7 @@ impl Payment {
                 payment_request_url: self.klarna_request_url.clone().filter(|_| waits),
                 payment_transaction_id: self.klarna_transaction_id.clone(),
             },
+            customer_token_id: detail.customer_token_id.clone(),
             klarna_network_response_data: detail.response_data.clone(),
             payment_option_id: detail.payment_option_id.clone(),
             locale: detail.locale.clone(),

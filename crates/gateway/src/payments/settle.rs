@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Applied;
 use super::call::{self, Changes, Intent, KIND, Step, Verdict};
+use super::customer_token;
 use super::payment::{Event, Notice, Operation, OperationKind, OperationState, PaymentState, Snapshot};
 use super::record::{Failure, OperationRecord, Payment};
 use super::store;
@@ -112,6 +113,9 @@ async fn write_outcome(
             .ok_or_else(|| ApiError::internal(DbError::NoRow { sql: "payments" }))?,
     };
     change.take_verdict(tx, intent, verdict, now).await?;
+    if let Verdict::Approved { customer_token: Some(token), .. } = verdict {
+        customer_token::learn(tx, ctx, &mut change.payment, token).await?;
+    }
     change.write(tx, ctx, now).await?;
     let answer = refusal.unwrap_or_else(|| success(&intent.step, &change));
     if let Some(waiting) = &intent.answer_to {
@@ -229,7 +233,7 @@ impl Change {
         now: i64,
     ) -> Result<(), ApiError> {
         match (&intent.step, verdict) {
-            (_, Verdict::Approved { transaction, response_data }) => {
+            (_, Verdict::Approved { transaction, response_data, .. }) => {
                 self.take_response_data(response_data.as_ref());
                 self.take_transaction(transaction, now);
                 if !self.payment.books.told.authorized {
@@ -521,10 +525,14 @@ pub(super) async fn apply_network_event(tx: &mut Tx, ctx: &Ctx, envelope: &Envel
     let account = metadata.subject_account_id.as_ref().or(metadata.account_id.as_ref());
     let (Some(account), Some(payload)) = (account, envelope.payload.as_ref()) else { return Ok(Applied::Unchanged) };
     let of_request = event_type.starts_with("payment.request.");
-    if !of_request && !event_type.starts_with("payment.transaction.") {
+    let of_token = event_type == EventType::IdentityCustomerTokenRevoked.as_str();
+    if !of_request && !of_token && !event_type.starts_with("payment.transaction.") {
         return Ok(Applied::Unchanged);
     }
     let Some(partner) = access::partner_of_account(tx, account.as_str()).await? else { return Ok(Applied::Unknown) };
+    if of_token {
+        return customer_token::revoked_at_klarna(tx, ctx, &partner.partner_id, payload).await;
+    }
     let told_at = metadata.occurred_at.map_or_else(|| ctx.clock.now(), |time| time.as_micros());
     if of_request {
         let Ok(request) = serde_json::from_value::<PaymentRequest>(payload.clone()) else {
@@ -590,6 +598,9 @@ pub(super) async fn apply_request(
 ) -> Result<Applied, ApiError> {
     let now = ctx.clock.now();
     let token = change.take_request(request);
+    if let Some(token) = request.customer_token() {
+        customer_token::learn(tx, ctx, &mut change.payment, &SecretString::from(token.as_str().to_owned())).await?;
+    }
     let (Some(token), Some(id)) = (token, request.id()) else { return finish_change(tx, ctx, change).await };
     let intent = call::finalize(ctx, &caller(partner), &change.payment, id, &token);
     intent.enqueue(tx, now, now).await?;

@@ -24,6 +24,7 @@ pub fn document(server: &str) -> Value {
     document["tags"] = json!([
         {"name": "Payments", "description": "A payment from its first request to its last refund."},
         {"name": "Hosted checkout", "description": "A page of ours on which your customer pays."},
+        {"name": "Customer tokens", "description": "A customer's leave to be charged again: by subscription, or on demand."},
         {"name": "Events", "description": "Everything that happened, in order."},
         {"name": "Webhook endpoints", "description": "Where events are pushed to, and what came of it."},
         {"name": "Account", "description": "Your own account at Klarna: what it costs, what it offers, what Klarna decided about it."},

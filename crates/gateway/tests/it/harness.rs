@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 
 use crate::stage::{Answer, Partner, Stage, eventually};
 
+/// The customer token that a customer's approval yields where one is asked for.
+pub const CUSTOMER_TOKEN: &str = "krn:partner:eu1:test:identity:customer-token:Q2xxRHZwNzJ5TGN4bTZ0d0NqZ2s0";
+
 /// What the network does instead of answering as documented.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -104,6 +107,9 @@ impl Klarna {
         if state == "COMPLETED" {
             request["state_context"] =
                 json!({"klarna_network_session_token": "krn:network:eu1:test:session-token:gr.an.t"});
+            if !request["request_customer_token"].is_null() {
+                request["state_context"]["klarna_customer"] = json!({"customer_token": CUSTOMER_TOKEN});
+            }
         }
         request.clone()
     }
@@ -131,6 +137,7 @@ async fn handle(State(klarna): State<Klarna>, method: Method, uri: Uri, headers:
         ("POST", ["payment", "transactions", _, "capture"]) => "capture",
         ("POST", ["payment", "transactions", _, "refund"] | ["payment", "captures", _, "refund"]) => "refund",
         ("POST", ["payment", "transactions", _, "void"]) => "void",
+        ("POST", ["identity", "customer-token", "revoke"]) => "revoke",
         other => panic!("no operation of the network: {other:?}"),
     };
     let act = {
@@ -183,10 +190,14 @@ impl Inner {
         match name {
             "authorize" | "finalize" => {
                 let asked = &body["request_payment_transaction"];
-                if !body["step_up_config"].is_null() && !headers.contains_key("klarna-network-session-token") {
+                let speaks = ["klarna-network-session-token", "klarna-customer-token"]
+                    .iter()
+                    .any(|name| headers.contains_key(*name));
+                if !body["step_up_config"].is_null() && !speaks {
                     let id = format!("krn:payment:eu1:request:{uuid}");
                     let request = json!({"payment_request_id": id, "payment_request_reference": body["step_up_config"]["payment_request_reference"],
                         "state": "SUBMITTED", "expires_at": "2026-03-02T13:00:00Z", "currency": body["currency"], "amount": asked["amount"],
+                        "request_customer_token": body["request_customer_token"],
                         "state_context": {"customer_interaction": {"method": "HANDOVER", "payment_request_url": format!("https://pay.example/{uuid}")}}});
                     self.requests.insert(id, request.clone());
                     return (
@@ -257,6 +268,7 @@ impl Inner {
                     "payment_refund_reference": body["payment_refund_reference"], "payment_transaction_id": id}),
                 )
             }
+            "revoke" => (200, json!({})),
             "void" => {
                 let transaction = self.transactions.get_mut(parts[2]).unwrap();
                 let rest = transaction["amount"].as_i64().unwrap() - transaction["captured_amount"].as_i64().unwrap();

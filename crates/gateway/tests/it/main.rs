@@ -18,6 +18,7 @@ mod partners_model;
 mod partners_terms;
 mod payments_create;
 mod payments_customer;
+mod payments_customer_token;
 mod payments_faults;
 mod payments_manage;
 mod sealed;

@@ -94,7 +94,13 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
 
         let (columns, ctx) = rotate(&stage).await;
         let all: BTreeSet<String> = SEALED.iter().map(|column| column.name()).collect();
-        let elsewhere = ["jobs.payload", "portal_links.secret", "portal_signers.private_key", "portal_users.email"];
+        let elsewhere = [
+            "jobs.payload",
+            "portal_links.secret",
+            "portal_signers.private_key",
+            "portal_users.email",
+            "customer_tokens.token",
+        ];
         let elsewhere = BTreeSet::from(elsewhere.map(str::to_owned));
         assert_eq!(columns, &all - &elsewhere);
         let router = gateway::router(&ctx);
@@ -166,5 +172,22 @@ async fn what_leads_into_the_portal_moves_to_the_new_key() {
         assert_eq!(users["portal_users"][0]["email"], "ada@nordlicht.example");
         assert_eq!(call("POST", "/portal-links", link.to_string()).await.unwrap().status(), 201);
         assert_eq!(scene.klarna.calls("POST", "client-certificate").len(), 1, "the same key vouches");
+    }
+}
+
+#[tokio::test]
+async fn a_customer_token_charges_after_the_key_moved() {
+    for scene in scenes().await {
+        let working = scene.stage.work();
+        let token = crate::payments_customer_token::stored(&scene).await;
+        drop(working);
+        let (columns, ctx) = rotate(&scene.stage).await;
+        assert!(columns.contains("customer_tokens.token"), "{columns:?}");
+        let body = json!({"amount": 100, "currency": "EUR", "customer_token_id": token});
+        let request = Request::post("/v1/payments").header("authorization", format!("Bearer {}", scene.ada.key));
+        let request = request.header("idempotency-key", "again").header("content-type", "application/json");
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let charged = gateway::router(&ctx).oneshot(request).await.unwrap();
+        assert_eq!(body_of(charged).await["state"], "AUTHORIZED");
     }
 }

@@ -268,6 +268,12 @@ impl PaymentRequest {
         inner.or(self.klarna_network_session_token.as_ref())
     }
 
+    /// The customer token that was asked for: from `state_context`, or from the top as webhooks repeat it.
+    pub fn customer_token(&self) -> Option<&CustomerToken> {
+        let inner = self.state_context.as_ref().and_then(|context| context.klarna_customer.as_ref());
+        inner.or(self.klarna_customer.as_ref())?.customer_token.as_ref()
+    }
+
     fn interaction(&self) -> Option<&CustomerInteraction> {
         self.state_context.as_ref()?.customer_interaction.as_ref()
     }

@@ -266,7 +266,8 @@ fn customer_interaction_rows(at: &str, complete: bool) -> Vec<Row> {
     )
 }
 
-fn request_customer_token_rows() -> Vec<Row> {
+/// `request_customer_token`, wherever a payment is asked for.
+pub fn request_customer_token_rows() -> Vec<Row> {
     vec![
         Row::new("request_customer_token.scopes", Kind::Array { min: 1, max: 10 }).required(),
         Row::new("request_customer_token.scopes[]", Kind::OneOf(TokenScope::KNOWN_TEXTS)),
