@@ -102,7 +102,8 @@ pub struct ListenArgs {
     #[arg(long, env = "KONTOR_TLS", value_name = "dev|none|CERT,KEY")]
     pub tls: Option<TlsChoice>,
 
-    /// A further name or address for the `dev` certificate; may be repeated.
+    /// A further name or address for the `dev` certificate; may be repeated. Whoever comes by a name that begins with `js.`, as
+    /// browsers do for Klarna's script, is not asked for a client certificate.
     #[arg(long = "tls-name", value_name = "NAME")]
     pub tls_names: Vec<String>,
 

@@ -75,6 +75,9 @@ pub struct ServerTls {
     pub identity: Identity,
     /// Whether clients are asked for a certificate.
     pub client_certificates: ClientCertificates,
+    /// Names under which nobody is asked. A browser that is asked may put the question to whoever sits before it, and drops what it has
+    /// under way to that name once it knows the answer.
+    pub unasked_names: Vec<String>,
 }
 
 /// What happens with client certificates. None of the choices requires one: enforcement is the application's decision.
@@ -142,7 +145,9 @@ pub struct Server {
 
 #[derive(Clone)]
 struct Acceptor {
-    inner: tokio_rustls::TlsAcceptor,
+    asking: Arc<rustls::ServerConfig>,
+    unasking: Arc<rustls::ServerConfig>,
+    unasked_names: Arc<[String]>,
     reporter: Option<Arc<dyn ClientCertVerifier>>,
     roots_checked: bool,
 }
@@ -238,9 +243,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn acceptor(settings: &ServerTls) -> Result<Acceptor, TlsError> {
     let provider = tls::crypto_provider();
-    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(tls::VERSIONS)
-        .map_err(TlsError::Rustls)?;
+    let builder = || {
+        rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(tls::VERSIONS)
+            .map_err(TlsError::Rustls)
+    };
     let verifier = |roots: &[CertificateDer<'static>]| -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         let mut store = rustls::RootCertStore::empty();
         for root in roots {
@@ -251,23 +258,41 @@ fn acceptor(settings: &ServerTls) -> Result<Acceptor, TlsError> {
             .build()
             .map_err(TlsError::ClientVerifier)
     };
-    let (builder, reporter, roots_checked) = match &settings.client_certificates {
-        ClientCertificates::Ignored => (builder.with_no_client_auth(), None, false),
-        ClientCertificates::Verified { roots } => (builder.with_client_cert_verifier(verifier(roots)?), None, true),
+    let (asking, reporter, roots_checked) = match &settings.client_certificates {
+        ClientCertificates::Ignored => (builder()?.with_no_client_auth(), None, false),
+        ClientCertificates::Verified { roots } => (builder()?.with_client_cert_verifier(verifier(roots)?), None, true),
         ClientCertificates::Reported { roots } => {
             let reporter = if roots.is_empty() { None } else { Some(verifier(roots)?) };
             let any = Arc::new(tls::AnyClientCertificate::new(Arc::clone(&provider)));
-            (builder.with_client_cert_verifier(any), reporter, false)
+            (builder()?.with_client_cert_verifier(any), reporter, false)
         }
     };
-    let mut config = builder
-        .with_single_cert(settings.identity.chain.clone(), settings.identity.key.clone_key())
-        .map_err(TlsError::Rustls)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Acceptor { inner: tokio_rustls::TlsAcceptor::from(Arc::new(config)), reporter, roots_checked })
+    let identified = |builder: rustls::ConfigBuilder<rustls::ServerConfig, rustls::server::WantsServerCert>| {
+        let mut config = builder
+            .with_single_cert(settings.identity.chain.clone(), settings.identity.key.clone_key())
+            .map_err(TlsError::Rustls)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    };
+    Ok(Acceptor {
+        asking: identified(asking)?,
+        unasking: identified(builder()?.with_no_client_auth())?,
+        unasked_names: settings.unasked_names.clone().into(),
+        reporter,
+        roots_checked,
+    })
 }
 
 impl Acceptor {
+    /// The handshake, by the name that the client came for.
+    async fn accept(&self, stream: TcpStream) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+        let hello = tokio_rustls::LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        let name = hello.client_hello().server_name().map(str::to_owned);
+        let is_unasked =
+            name.is_some_and(|name| self.unasked_names.iter().any(|unasked| unasked.eq_ignore_ascii_case(&name)));
+        hello.into_stream(Arc::clone(if is_unasked { &self.unasking } else { &self.asking })).await
+    }
+
     fn peer_certificate(&self, connection: &rustls::ServerConnection) -> Option<PeerCertificate> {
         let (end_entity, intermediates) = connection.peer_certificates()?.split_first()?;
         let chain_valid = self.roots_checked
@@ -294,7 +319,7 @@ impl Connection {
         let Some(acceptor) = tls else {
             return self.serve_http(stream, None).await;
         };
-        let handshake = tokio::time::timeout(self.config.header_timeout, acceptor.inner.accept(stream));
+        let handshake = tokio::time::timeout(self.config.header_timeout, acceptor.accept(stream));
         let polite = self.polite.clone();
         tokio::select! {
             () = polite.requested() => {}

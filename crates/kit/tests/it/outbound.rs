@@ -255,7 +255,12 @@ async fn a_certificate_must_be_trusted_and_fit_the_name() {
     let dir = tempfile::tempdir().unwrap();
     let dev = kit::tls::dev_tls(dir.path(), &["hook.test".to_owned()]).unwrap();
     let roots = kit::tls::certificates(&std::fs::read(&dev.ca_path).unwrap(), "ca").unwrap();
-    let receiver = receiver(Some(ServerTls { identity: dev.identity, client_certificates: Default::default() })).await;
+    let receiver = receiver(Some(ServerTls {
+        identity: dev.identity,
+        client_certificates: Default::default(),
+        unasked_names: Vec::new(),
+    }))
+    .await;
     let names = Names::with(&[("hook.test", &[&["127.0.0.1"]]), ("foreign.test", &[&["127.0.0.1"]])]);
     let trusting = client(Arc::clone(&names), |config| {
         config.allow_private = true;

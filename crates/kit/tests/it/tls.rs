@@ -32,8 +32,9 @@ impl Running {
 
 async fn serve(client_certificates: ClientCertificates) -> Running {
     let dir = tempfile::tempdir().unwrap();
-    let dev = tls::dev_tls(dir.path(), &[]).unwrap();
-    let tls = ServerTls { identity: dev.identity.clone(), client_certificates };
+    let dev = tls::dev_tls(dir.path(), &["js.shop.test".to_owned()]).unwrap();
+    let unasked_names = vec!["js.shop.test".to_owned()];
+    let tls = ServerTls { identity: dev.identity.clone(), client_certificates, unasked_names };
     let config = ServeConfig { tls: Some(tls), ..ServeConfig::default() };
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
     let port = server.local_addr().port();
@@ -93,6 +94,24 @@ async fn without_asking_no_certificate_is_seen() {
     let (_, identity) = client_identity();
     let server = serve(ClientCertificates::Ignored).await;
     assert_eq!(who(&server, Some(identity)).await.unwrap(), "nobody");
+}
+
+#[tokio::test]
+async fn under_some_names_nobody_is_asked() {
+    let (root, identity) = client_identity();
+    let server = serve(ClientCertificates::Verified { roots: vec![root] }).await;
+    let seen = async |name: &str| {
+        let config = tls::client_config(&server.roots(), Some(identity.clone()), &[b"http/1.1"]).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        stream.write_all(b"GET /who HTTP/1.1\r\nhost: any\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    assert!(seen("localhost").await.contains(" true"), "asked, and shown");
+    assert!(seen("JS.shop.test").await.contains("nobody"), "not asked");
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 
 use crate::cli::{ListenArgs, Side, StorageArgs, TlsChoice};
 
+/// How names of hosts begin that browsers load scripts from: nobody who comes by one is asked for a client certificate. Ours.
+const SCRIPT_HOST: &str = "js.";
+
 /// A role that runs in this process.
 pub struct Running {
     /// Where it is reached, without a trailing slash.
@@ -115,6 +118,7 @@ impl ListenArgs {
         let tls = identity.map(|identity| ServerTls {
             identity,
             client_certificates: ClientCertificates::Reported { roots: Vec::new() },
+            unasked_names: self.tls_names.iter().filter(|name| name.starts_with(SCRIPT_HOST)).cloned().collect(),
         });
         Ok(ServeConfig { tls, ..ServeConfig::default() })
     }

@@ -185,7 +185,7 @@ struct Secure {
 async fn secure(place: &Place) -> Secure {
     let dev = tls::dev_tls(&place.folder, &[]).unwrap();
     let client_certificates = ClientCertificates::Reported { roots: Vec::new() };
-    let tls = ServerTls { identity: dev.identity.clone(), client_certificates };
+    let tls = ServerTls { identity: dev.identity.clone(), client_certificates, unasked_names: Vec::new() };
     let serve = ServeConfig { tls: Some(tls), ..ServeConfig::default() };
     let end = harness::start(place, Wishes { serve, ..Wishes::default() }).await;
     Secure { ca: std::fs::read(&dev.ca_path).unwrap(), end }
