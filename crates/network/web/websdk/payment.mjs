@@ -496,7 +496,7 @@ export class Payment {
    */
   async #watch(stage, address, launched) {
     const network = new URL(NETWORK).origin;
-    let [isLooking, answered, state] = [false, 0, launched.state];
+    let [isLooking, isOver, answered, state] = [false, false, 0, launched.state];
     const ended = new Promise((resolve) => (this.#settle = resolve));
     const look = async () => {
       if (isLooking) return;
@@ -512,6 +512,8 @@ export class Payment {
           state = request.state;
         }
         if (!OPEN_STATES.includes(request.state)) return this.#settle?.(request);
+        // Left so soon that nobody saw it under way: the journey itself says that it is over.
+        if (isOver && request.state === "SUBMITTED") return this.#settle?.(request);
         const change = request.shipping_change;
         if (change && change.sequence > answered) {
           answered = change.sequence;
@@ -526,7 +528,9 @@ export class Payment {
     };
     /** @param {MessageEvent} event */
     const listen = ({ origin, data }) => {
-      if (origin === network && data?.type === "websdk:journey" && data.paymentRequestId === address.id) look();
+      if (origin !== network || data?.type !== "websdk:journey" || data.paymentRequestId !== address.id) return;
+      isOver ||= data.state !== "asking";
+      look();
     };
     window.addEventListener("message", listen);
     const timer = setInterval(look, LOOK_EVERY_MS);
