@@ -5,6 +5,7 @@ mod partners;
 mod receiver;
 mod script;
 mod shopper;
+mod storefront;
 
 pub use once::once;
 pub use partners::partners;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use gateway::access::{self, NewPartner};
 use kit::clock::Clock;
+use kit::db::{Db, DbConfig};
 use kit::http::{ServeConfig, Server, StackConfig, stack};
 use kit::random::Random;
 use kit::shutdown::Shutdown;
@@ -26,6 +28,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{self, DemoArgs, GatewayArgs, KlarnaArgs, ListenArgs, NetworkArgs, Side, StorageArgs};
 use crate::roles::{self, Running};
+use crate::shop::account::Accounts;
+use crate::shop::sdk::SdkConfig;
 use crate::shop::{self, ShopConfig};
 
 /// Both ends, running.
@@ -165,11 +169,19 @@ pub async fn stay_up(args: &DemoArgs) -> Result<()> {
         .await
         .with_context(|| format!("listening on {}: choose another port with --shop-listen", args.shop_listen))?;
     let shop_url = roles::url_of(&server);
+    let accounts = Db::open(&DbConfig::new(format!("sqlite:{}", args.data_dir.join("shop.db").display()))).await?;
+    accounts.migrate(shop::account::MIGRATIONS).await?;
     let shop = shop::router(ShopConfig {
         gateway_url: ends.gateway.url.parse()?,
         api_key: SecretString::from(ends.partner.api_key.clone()),
         public_url: shop_url.parse()?,
         network_url: ends.network.url.parse()?,
+        sdk: SdkConfig {
+            script_url: format!("{}/web-sdk/v2/klarna.mjs", ends.network.url).parse()?,
+            client_id: storefront::client_id(&args.data_dir, &ends, &shop_url).await?,
+            payment_account_id: ends.credentials.partner.payment_account_id.clone(),
+        },
+        accounts: Accounts { db: accounts, clock: Clock::system(), random: Random::system() },
     })?;
     println!("{}", banner(&shop_url, &ends, &args.data_dir));
     server.run(stack(shop, StackConfig::default()), shop_stop).await;

@@ -1,5 +1,6 @@
 //! The shop's server talks to the gateway: the few calls that a Partner needs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -22,7 +23,7 @@ pub struct Gateway {
 }
 
 /// What the shop reads of a payment.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Payment {
     pub id: String,
     pub state: String,
@@ -40,18 +41,43 @@ pub struct Payment {
     pub failure: Option<FailureOfCall>,
     #[serde(default)]
     pub klarna: KlarnaIds,
+    /// What we wrote there ourselves.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Payment {
+    /// Where the shopper goes on, if it is their turn.
+    pub fn waits_at(&self) -> Option<&str> {
+        self.next_action.as_ref()?.url.as_deref()
+    }
 }
 
 /// Klarna's names for it, once there are any.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 pub struct KlarnaIds {
     pub payment_transaction_id: Option<String>,
 }
 
 /// What Klarna said.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct FailureOfCall {
     pub error_message: String,
+}
+
+/// A customer's leave to be charged again, under the gateway's name for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CustomerToken {
+    pub id: String,
+    pub state: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+impl CustomerToken {
+    pub fn is_active(&self) -> bool {
+        self.state == "ACTIVE"
+    }
 }
 
 /// How far a capture, refund or void is.
@@ -63,7 +89,7 @@ pub enum Progress {
 }
 
 /// Where the shopper goes next.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct NextAction {
     pub url: Option<String>,
 }
@@ -80,6 +106,16 @@ pub struct Event {
 #[derive(Deserialize)]
 struct Events {
     events: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+struct CustomerTokens {
+    customer_tokens: Vec<CustomerToken>,
+}
+
+#[derive(Deserialize)]
+struct Payments {
+    payments: Vec<Payment>,
 }
 
 /// Why a call brought nothing.
@@ -104,6 +140,16 @@ impl GatewayError {
     /// Whether the payment does not exist (for this Partner).
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
+    }
+
+    /// Whether the same request is being worked on, or was made with another body.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status: 409 | 422, .. })
+    }
+
+    /// Whether something in the request is wrong.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status: 400, .. })
     }
 }
 
@@ -146,6 +192,15 @@ impl Gateway {
         self.call(Method::GET, &["v1", "payments", id], &[], None).await
     }
 
+    /// The payments with a reference, newest first.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn payments_of(&self, reference: &str) -> Result<Vec<Payment>, GatewayError> {
+        let page: Payments = self.call(Method::GET, &["v1", "payments"], &[("reference", reference)], None).await?;
+        Ok(page.payments)
+    }
+
     /// The payment's events, oldest first.
     ///
     /// # Errors
@@ -156,7 +211,26 @@ impl Gateway {
         Ok(page.events)
     }
 
-    /// `POST /v1/payments/{id}/{action}`: captures, refunds, void.
+    /// The customer tokens with a reference, newest first.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn customer_tokens(&self, reference: &str) -> Result<Vec<CustomerToken>, GatewayError> {
+        let query = [("customer_token_reference", reference)];
+        let page: CustomerTokens = self.call(Method::GET, &["v1", "customer-tokens"], &query, None).await?;
+        Ok(page.customer_tokens)
+    }
+
+    /// Takes a customer token back.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn revoke(&self, token_id: &str) -> Result<(), GatewayError> {
+        let _: Value = self.call(Method::DELETE, &["v1", "customer-tokens", token_id], &[], None).await?;
+        Ok(())
+    }
+
+    /// `POST /v1/payments/{id}/{action}`: captures, refunds, void, cancel.
     ///
     /// # Errors
     /// See [`GatewayError`].
