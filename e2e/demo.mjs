@@ -47,11 +47,11 @@ export default async function start() {
       if (!answer.ok) throw new Error(`${page} answered ${answer.status}`);
     }
     const partner = JSON.parse(await readFile(join(folder, "partner.json"), "utf8"));
-    const { partner: seeded } = JSON.parse(await readFile(join(folder, "credentials.json"), "utf8"));
+    const { partner: seeded, acquiring_partner: provider } = JSON.parse(await readFile(join(folder, "credentials.json"), "utf8"));
     const { client_id: clientId, payment_account_id: paymentAccountId } = seeded;
     const elsewhereClientId = await identifyPagesOf(ends.network, seeded, "elsewhere.example");
     // The tests run in processes of their own and read this again.
-    process.env.KONTOR_E2E_DEMO = JSON.stringify({ ...ends, apiKey: partner.api_key, clientId, paymentAccountId, elsewhereClientId });
+    process.env.KONTOR_E2E_DEMO = JSON.stringify({ ...ends, apiKey: partner.api_key, clientId, paymentAccountId, elsewhereClientId, networkKey: provider.api_key });
   } catch (error) {
     await stop();
     throw new Error(`the demo is up, but not well: ${error.message}\n${log}`, { cause: error });

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { defineConfig } from "@playwright/test";
 
+const MEASURES = /measures\.spec/;
 const target = fileURLToPath(new URL("../target/e2e/", import.meta.url));
 
 export default defineConfig({
@@ -41,12 +42,15 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "desktop", use: { viewport: { width: 1280, height: 800 } } },
+    { name: "desktop", use: { viewport: { width: 1280, height: 800 } }, testIgnore: MEASURES },
     {
       name: "phone",
       use: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
       // Colours are the same on both; what axe finds by the layout, it finds in the light.
       grepInvert: /in dark colours/,
+      testIgnore: MEASURES,
     },
+    // How large and how fast; the closing lines show it.
+    { name: "measures", use: { viewport: { width: 1280, height: 800 } }, testMatch: MEASURES },
   ],
 });

@@ -5,11 +5,14 @@ import { expect } from "./watch.mjs";
 /** A lamp, and its way to Germany: in minor units. */
 export const LAMP_DE = { basket: "market=DE&lamp=1", minor: 9_390, currency: "EUR" };
 
+/** The checkout that works without script; other ways of building it by `way`. */
+export const checkout = (demo, basket = LAMP_DE.basket, way = "server") => `${demo.shop}/checkout?${basket}&way=${way}`;
+
 const heading = (page) => page.getByRole("heading", { level: 1 });
 
-/** From the shop's basket to the first page of the journey. Returns the order's number. */
+/** From the shop's checkout, by its server alone, to the first page of the journey. Returns the order's number. */
 export async function pay(page, demo, { basket, email = "" } = LAMP_DE) {
-  await page.goto(`${demo.shop}/?${basket}`);
+  await page.goto(checkout(demo, basket));
   const order = await page.locator("#pay-form input[name=order]").inputValue();
   if (email) await page.getByTestId("email").fill(email);
   await page.getByRole("button", { name: "Pay with Klarna" }).click();

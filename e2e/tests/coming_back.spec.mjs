@@ -1,7 +1,7 @@
 // Leaving, returning, reloading, clicking twice, opening twice: nothing is lost and nothing is charged twice.
 
 import { expect, test, watch } from "../watch.mjs";
-import { LAMP_DE, backAtTheShop, choose, expectHeading, identify, pay, prove, walkToReview } from "../walk.mjs";
+import { backAtTheShop, checkout, choose, expectHeading, identify, pay, prove, walkToReview } from "../walk.mjs";
 
 /** The address that the shop sends shoppers to. */
 async function addressOf(gateway, order) {
@@ -104,7 +104,7 @@ test("two clicks on confirm are one payment", async ({ page, demo, gateway }) =>
 });
 
 test("two clicks on pay, and on capture, are one of each", async ({ page, demo, gateway }) => {
-  await page.goto(`${demo.shop}/?${LAMP_DE.basket}`);
+  await page.goto(checkout(demo));
   const order = await page.locator("#pay-form input[name=order]").inputValue();
   await page.getByTestId("pay").dblclick();
   await expectHeading(page, "Who is paying?");

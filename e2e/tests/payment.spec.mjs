@@ -1,15 +1,21 @@
 // The whole way: shop, journey, shop, desk. And the ways that end without a payment.
 
 import { expect, test } from "../watch.mjs";
-import { LAMP_DE, backAtTheShop, choose, expectHeading, expectMoney, identify, pay, prove, walkToReview } from "../walk.mjs";
+import { LAMP_DE, backAtTheShop, checkout, choose, expectHeading, expectMoney, identify, pay, prove, walkToReview } from "../walk.mjs";
 
 test("a shopper pays and the desk captures, refunds and voids", async ({ page, demo, gateway }) => {
   await page.goto(demo.shop);
-  await expect(page.getByTestId("basket")).toContainText("Nothing yet");
+  await page.getByTestId("to-cart").click();
+  await expect(page.getByTestId("basket")).toContainText("Nothing in it yet");
+  await page.getByRole("link", { name: "Look at all four" }).click();
   await page.getByTestId("add-lamp").click();
+  await page.getByRole("link", { name: "Shop", exact: true }).click();
   await page.getByTestId("add-mug").click();
   await page.getByTestId("more-mug").click();
   await expect(page.getByTestId("quantity-mug")).toHaveText("2");
+  await expect(page.getByTestId("total")).toHaveText("€141.90");
+  await page.getByTestId("to-checkout").click();
+  await page.getByTestId("way-server").click();
   await expect(page.getByTestId("total")).toHaveText("€141.90");
   await page.getByRole("button", { name: "Pay with Klarna" }).click();
 
@@ -138,8 +144,9 @@ test("prices, plans and amounts follow the market", async ({ page, demo }) => {
   await page.goto(`${demo.shop}/?market=DE&mug=1`);
   await page.getByTestId("market").selectOption("SE");
   await page.getByRole("button", { name: "Change" }).click();
+  await page.getByTestId("to-cart").click();
   await expect(page.getByTestId("total")).toHaveText("318.00\u00a0SEK");
-  await page.goto(`${demo.shop}/?market=US&mug=2`);
+  await page.goto(checkout(demo, "market=US&mug=2"));
   await page.getByTestId("pay").click();
   await expect(page.getByTestId("amount")).toHaveAttribute("data-minor", "5895");
   await expect(page.getByTestId("amount")).toHaveAttribute("data-currency", "USD");
