@@ -267,6 +267,35 @@ for (const way of ["page", "server"]) {
   });
 }
 
+test("hosted: the gateway's page takes the payment, and leads back to the order", async ({ page, demo, gateway, isMobile }) => {
+  await page.goto(checkout(demo));
+  await page.getByTestId("way-hosted").click();
+  await page.getByRole("button", { name: "To the payment page" }).click();
+  await expect(page.getByTestId("amount")).toHaveAttribute("data-minor", String(LAMP_DE.minor));
+  expect(new URL(page.url()).origin).toBe(demo.gateway);
+  await expect(page.locator("#main")).toHaveAttribute("data-ready", "true");
+  await page.getByTestId("method-klarna").first().check();
+  const button = page.getByTestId("klarna-button").getByRole("button");
+  if (isMobile) {
+    await button.click();
+    await page.waitForURL(/\/requests\/.*\/contact$/);
+    await approve(page);
+  } else {
+    await approve(await windowOf(page, button));
+  }
+  await capture(page, demo, gateway);
+  await expect(page.locator("#main")).toContainText("Marsh lamp");
+});
+
+test("hosted: the other way leads to the counter", async ({ page, demo }) => {
+  await page.goto(checkout(demo, LAMP_DE.basket, "hosted"));
+  await page.getByRole("button", { name: "To the payment page" }).click();
+  await expect(page.locator("#main")).toHaveAttribute("data-ready", "true");
+  await page.getByTestId("method-other").check();
+  await page.getByTestId("pay").click();
+  await expectHeading(page, "It waits for you");
+});
+
 test("paying at the counter charges nothing", async ({ page, demo, gateway }) => {
   await page.goto(checkout(demo));
   await page.getByTestId("method-collect").getByRole("radio").check();
@@ -282,7 +311,7 @@ for (const colorScheme of ["light", "dark"]) {
     test(`axe finds nothing serious on the shop's pages in ${colorScheme} colours, and none allows anything inline`, async ({ page, demo }) => {
       test.slow();
       const full = "market=SE&lamp=9&mug=1&blanket=2";
-      const paths = ["/", `/?${full}`, `/products/lamp?${full}`, "/cart", `/cart?${full}`, `/checkout?${full}&way=server`, `/checkout?${full}`, `/reserved?${full}&order=TT-00000000`];
+      const paths = ["/", `/?${full}`, `/products/lamp?${full}`, "/cart", `/cart?${full}`, `/checkout?${full}&way=server`, `/checkout?${full}&way=hosted`, `/checkout?${full}`, `/reserved?${full}&order=TT-00000000`];
       for (const path of paths) {
         const answer = await page.goto(demo.shop + path);
         const policy = answer.headers()["content-security-policy"];
@@ -291,7 +320,7 @@ for (const colorScheme of ["light", "dark"]) {
         expect(policy, path).not.toContain("unsafe");
         const inline = await page.locator("[style], style, script:not([src]):not([type='application/json'])").count();
         expect(inline, `${path} has something inline`).toBe(0);
-        if (path.startsWith("/checkout") && !path.includes("way=server")) await expect(page.locator("#pay-form")).toHaveAttribute("data-ready", "true");
+        if (path.startsWith("/checkout") && !path.includes("way=")) await expect(page.locator("#pay-form")).toHaveAttribute("data-ready", "true");
         if (/^\/(cart\?|products)/.test(path)) await expect(page.getByTestId("message")).toContainText(/\w/);
         await expectNothingSerious(page, path);
       }

@@ -109,6 +109,11 @@ struct Events {
 }
 
 #[derive(Deserialize)]
+struct CheckoutSession {
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct CustomerTokens {
     customer_tokens: Vec<CustomerToken>,
 }
@@ -182,6 +187,16 @@ impl Gateway {
     /// See [`GatewayError`].
     pub async fn create(&self, body: &Value, idempotency_key: &str) -> Result<Payment, GatewayError> {
         self.call(Method::POST, &["v1", "payments"], &[], Some((body, idempotency_key))).await
+    }
+
+    /// `POST /v1/checkout-sessions`: where the gateway's page for an order is, while it can be paid there.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn check_out(&self, body: &Value, idempotency_key: &str) -> Result<Option<String>, GatewayError> {
+        let path = ["v1", "checkout-sessions"];
+        let session: CheckoutSession = self.call(Method::POST, &path, &[], Some((body, idempotency_key))).await?;
+        Ok(session.url)
     }
 
     /// `GET /v1/payments/{id}`.

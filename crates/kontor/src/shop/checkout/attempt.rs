@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::shop::Shop;
 use crate::shop::gateway::{GatewayError, Payment};
 use crate::shop::goods::Basket;
+use crate::shop::pages::NAME;
 
 /// How often we look again while the same press is being worked on elsewhere, and how long we wait in between.
 const LOOKS_MAX: usize = 8;
@@ -51,6 +52,19 @@ impl How {
 }
 
 impl Wish {
+    /// The body of `POST /v1/checkout-sessions`: what is bought, and where the shopper goes from the gateway's page.
+    pub fn checkout(&self, shop: &Shop) -> Value {
+        let mut body = self.basket.purchase(&self.order, self.email.as_deref());
+        body["locale"] = json!(self.basket.place.locale());
+        body["return_url"] = json!(shop.address("/order"));
+        body["cancel_url"] = json!(shop.address(&format!("{}&way=hosted", self.basket.link("/checkout"))));
+        let counter = format!("{}&order={}", self.basket.link("/reserved"), self.order);
+        body["other_method"] = json!({ "url": shop.address(&counter), "label": "Pay at the counter" });
+        body["branding"] = json!({ "name": NAME, "accent_color": "#1f6f63" });
+        body["metadata"] = json!({ "basket": self.basket.link("") });
+        body
+    }
+
     fn body(&self, shop: &Shop) -> Value {
         let mut body = self.basket.purchase(&self.order, self.email.as_deref());
         body["return_url"] = json!(shop.address("/order"));

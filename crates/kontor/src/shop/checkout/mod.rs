@@ -1,4 +1,5 @@
-//! The checkout, in the ways in which a shop can be integrated: with the Web SDK on its own page, and by its server alone.
+//! The checkout, in the ways in which a shop can be integrated: with the Web SDK on its own page, on the gateway's page, and by its
+//! server alone.
 
 pub mod attempt;
 mod pages;
@@ -26,17 +27,20 @@ pub enum Way {
     /// The Web SDK presents Klarna on this page, and shows the purchase journey over it.
     #[default]
     OwnPage,
+    /// The gateway's page takes the payment: the shop only says what is bought.
+    Hosted,
     /// The shop's server makes the payment and redirects. What remains without script.
     Server,
 }
 
 impl Way {
-    pub const ALL: [Self; 2] = [Self::OwnPage, Self::Server];
+    pub const ALL: [Self; 3] = [Self::OwnPage, Self::Hosted, Self::Server];
 
     /// In urls.
     pub fn code(self) -> &'static str {
         match self {
             Self::OwnPage => "page",
+            Self::Hosted => "hosted",
             Self::Server => "server",
         }
     }
@@ -138,28 +142,39 @@ async fn pay(State(shop): State<Arc<Shop>>, headers: HeaderMap, sent: Sent) -> R
     if fields.get("method").is_some_and(|method| method == "collect") {
         return Redirect::to(&format!("{}&order={}", wish.basket.link("/reserved"), wish.order)).into_response();
     }
+    let way = Way::of(fields.get("way"));
+    let is_hosted = way == Way::Hosted && fields.get("method").is_none_or(|method| method == "klarna");
     let (basket, order, email) = (wish.basket.clone(), wish.order.clone(), wish.email.clone().unwrap_or_default());
+    if is_hosted {
+        match shop.gateway.check_out(&wish.checkout(&shop), &format!("{order}-{}", basket.total().minor)).await {
+            Ok(url) => return Redirect::to(&url.unwrap_or_else(|| basket.link("/checkout"))).into_response(),
+            Err(error) => return shop.not_taken(&headers, &error, (&basket, &order, &email, way)).await,
+        }
+    }
     match take(&shop, &headers, &fields, wish).await {
         Ok((payment, cookie)) => {
             let next = Redirect::to(payment.waits_at().unwrap_or(&order_link(&payment, None)));
             with_cookie(next.into_response(), cookie)
         }
-        Err(error) => {
-            warn(&error, "taking a payment");
-            let again = "Press “Pay with Klarna” again: for the same order you are never charged twice.";
-            let failure = Failure::of(&error, "take the payment", again);
-            let page = CheckoutPage {
-                shop: &shop,
-                basket: &basket,
-                order: &order,
-                email: &email,
-                saved: shop.saved(shop.visitor(&headers).await.as_ref()).await.is_some(),
-                way: Way::of(fields.get("way")),
-                mode: MODES[0].0,
-                failure: Some(&failure),
-            };
-            shop.page(status_of(&error), page.render())
-        }
+        Err(error) => shop.not_taken(&headers, &error, (&basket, &order, &email, way)).await,
+    }
+}
+
+impl Shop {
+    /// The checkout again, with what went wrong on top and what was typed kept.
+    async fn not_taken(
+        &self,
+        headers: &HeaderMap,
+        error: &GatewayError,
+        (basket, order, email, way): (&Basket, &str, &str, Way),
+    ) -> Response {
+        warn(error, "taking a payment");
+        let again = "Press “Pay with Klarna” again: for the same order you are never charged twice.";
+        let failure = Failure::of(error, "take the payment", again);
+        let saved = self.saved(self.visitor(headers).await.as_ref()).await.is_some();
+        let mode = MODES[0].0;
+        let page = CheckoutPage { shop: self, basket, order, email, saved, way, mode, failure: Some(&failure) };
+        self.page(status_of(error), page.render())
     }
 }
 

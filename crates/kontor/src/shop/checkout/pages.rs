@@ -99,7 +99,7 @@ impl CheckoutPage<'_> {
                                 span.method-more.small.muted id="klarna-terms" {}
                             }
                         }
-                        @if !self.saved {
+                        @if !self.saved && self.way != Way::Hosted {
                             label.method.remember data-testid="remember" {
                                 input type="checkbox" name="remember" value="yes";
                                 span.method-words {
@@ -122,7 +122,7 @@ impl CheckoutPage<'_> {
                     // The Web SDK's own button takes the place of ours while Klarna is chosen.
                     div id="klarna-button" data-testid="klarna-button" hidden {}
                     button.button.ink.full type="submit" id="pay" data-testid="pay" {
-                        span.for-klarna { "Pay with Klarna" }
+                        span.for-klarna { (if self.way == Way::Hosted { "To the payment page" } else { "Pay with Klarna" }) }
                         span.for-saved { "Pay " (written(self.basket.total())) " now" }
                         span.for-others { "Reserve for " (written(self.basket.total())) }
                     }
@@ -150,6 +150,7 @@ impl CheckoutPage<'_> {
                             a href=(to(way, MODES[0].0)) data-testid={ "way-" (way.code()) } aria-current=[(way == self.way).then_some("true")] {
                                 (match way {
                                     Way::OwnPage => "The Web SDK on our own page",
+                                    Way::Hosted => "The gateway's own page",
                                     Way::Server => "Our server alone, by redirect",
                                 })
                             }
