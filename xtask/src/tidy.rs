@@ -59,6 +59,17 @@ const MAY_BE_IMPURE: [&str; 3] = ["kit", "kontor", "xtask"];
 /// The trade's words. The machinery serves any trade, so none of them stands in its code.
 const DOMAIN_WORDS: [&str; 6] = ["klarna", "partner", "payment", "merchant", "shopper", "refund"];
 
+/// What makes code know a market or a currency. The gateway passes on what it is told, so that a new market needs no release (GLO-2).
+const MARKET_WORDS: [&str; 7] = [
+    "Market::",
+    "markets()",
+    "settlement_currencies",
+    "Currency::EUR",
+    "Currency::GBP",
+    "Currency::SEK",
+    "Currency::USD",
+];
+
 /// What does I/O. The language of the network is words only.
 const IO_PACKAGES: [&str; 8] =
     ["tokio", "reqwest", "axum", "hyper", "rusqlite", "tokio-postgres", "rustls", "tracing-subscriber"];
@@ -221,6 +232,12 @@ fn check_rust(place: &Place<'_>, text: &str) -> Vec<Finding> {
             findings.extend(calls.map(|(call, what)| {
                 place.finding(number, format!("`{call}`: {what} outside kit and the binary; take it from the context"))
             }));
+        }
+    }
+    if place.package == "gateway" {
+        for (number, line) in source.product_lines() {
+            let words = MARKET_WORDS.iter().filter(|word| has_word(line, word));
+            findings.extend(words.map(|word| place.finding(number, format!("the gateway knows no market: `{word}`"))));
         }
     }
     if place.package == "kit" {
@@ -411,6 +428,16 @@ mod tests {
     fn unwrap_is_for_tests() {
         assert_found("crates/kit/src/a.rs", "fn f() { a().unwrap(); }", ".unwrap()");
         assert_clean("crates/kit/src/a.rs", "#[cfg(test)]\nmod tests {\n fn f() { a().unwrap(); }\n}");
+    }
+
+    #[test]
+    fn the_gateway_knows_no_market() {
+        let text = "fn f(c: Currency) -> bool { c == Currency::EUR || protocol::Market::by_country(\"SE\").is_some() }";
+        for word in ["Currency::EUR", "Market::"] {
+            assert_found("crates/gateway/src/payments/body.rs", text, word);
+        }
+        assert_clean("crates/network/src/payments/api.rs", text);
+        assert_clean("crates/gateway/src/payments/body.rs", "fn f(text: &str) { text.parse::<Currency>() }");
     }
 
     #[test]

@@ -119,6 +119,13 @@ async fn programs_are_switched_on_and_followed_to_their_end() {
     let on = programs.iter().find(|program| program["payment_program_id"] == made["payment_program_id"]).unwrap();
     assert_eq!((&on["enabled"], &on["enablement_ids"]), (&json!(true), &json!([made["id"]])));
 
+    // Klarna takes none before an account is operational: it waits for that by itself.
+    let early = ends.onboard(&ends.body("m-3", "SE", "556000-0001")).await;
+    let (status, waiting) = ends.operate(Method::POST, &format!("{early}/enablements"), Some(&wanted)).await;
+    assert!(matches!(status, 201 | 202), "{waiting}");
+    let one = format!("{early}/enablements/{}", waiting["id"].as_str().unwrap());
+    ends.until(&one, "the enablement", |shown| shown["state"] == "ACTIVE").await;
+
     // What is always on is refused, with Klarna's words.
     let (status, preset) =
         ends.operate(Method::POST, &enablements, Some(&json!({"payment_program_id": of_type("PRESET")}))).await;

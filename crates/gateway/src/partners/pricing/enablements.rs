@@ -295,6 +295,11 @@ pub(super) async fn advance(ctx: &Ctx, partner_id: &str, id: &str) -> Result<Nex
         ctx.db.read(move |tx| Box::pin(async move { store::enablement(tx, &partner, &enablement).await })).await?;
     let Some(row) = found else { return Ok(Next::Over) };
     let record = load(ctx, partner_id).await?;
+    // Klarna manages nothing of an account before that (RULINGS 1.6): a refusal would be about now, not about the program.
+    let is_manageable = record.standing.account_state.as_deref() != Some("PARTIALLY_OPERATIONAL");
+    if !is_manageable && matches!(row.state.as_str(), REQUESTED | ENDING) {
+        return Ok(Next::Again("the account is not operational yet".to_owned()));
+    }
     let stepped = match row.state.as_str() {
         REQUESTED => request(ctx, &record, &row).await,
         AWAITING_APPROVAL => await_approval(ctx, &record, &row).await,

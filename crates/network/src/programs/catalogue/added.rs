@@ -103,7 +103,9 @@ static MARKETS: OnceLock<Vec<CustomerMarket>> = OnceLock::new();
 /// # Errors
 /// [`AddError`]; then nothing was added.
 pub fn add(json: &str) -> Result<(), AddError> {
-    let file: File = serde_json::from_str(json)?;
+    // Through an object: a list would pass for the members in their order.
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)?;
+    let file: File = serde_json::from_value(members.into())?;
     let faults = faults(&file);
     if !faults.is_empty() {
         return Err(AddError::Faults(faults));
