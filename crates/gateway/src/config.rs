@@ -42,6 +42,9 @@ pub struct Config {
     pub webhook_ahead_max_us: i64,
     /// A Partner's account is read back and compared this often, in microseconds.
     pub alignment_interval_us: i64,
+    /// Whether a Partner that is onboarded gets a user of Klarna's portal under its contact's address: for Acquiring Partners without an
+    /// interface that leads there (IOP-1b).
+    pub portal_users_at_onboarding: bool,
     /// What Klarna's price plans and program plans say is read again this often, in microseconds.
     pub terms_refresh_us: i64,
     /// The script of the hosted page.
@@ -133,6 +136,7 @@ impl Config {
             webhook_age_max_us: 24 * HOUR_US,
             webhook_ahead_max_us: 5 * MINUTE_US,
             alignment_interval_us: 24 * HOUR_US,
+            portal_users_at_onboarding: false,
             terms_refresh_us: 24 * HOUR_US,
             partner_history_retention_us: 90 * DAY_US,
             bank_account_hashing: None,

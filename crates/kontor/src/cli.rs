@@ -299,6 +299,11 @@ pub struct GatewayArgs {
     #[arg(long, env = "KONTOR_PARTNER_HISTORY_DAYS", default_value_t = 90, value_name = "N")]
     pub partner_history_days: u32,
 
+    /// Give every Partner that is onboarded a user of Klarna's portal, under its contact's e-mail address: where you have no interface of
+    /// your own that leads there.
+    #[arg(long, env = "KONTOR_PORTAL_USERS_AT_ONBOARDING")]
+    pub portal_users_at_onboarding: bool,
+
     /// A webhook of Klarna's that tells of something further in the future is refused. A network end whose clock is moved
     /// needs more.
     #[arg(long, env = "KONTOR_KLARNA_CLOCK_AHEAD_SECONDS", default_value_t = 300, value_name = "N")]

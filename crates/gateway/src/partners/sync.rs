@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use super::compliance::{self, Finding};
 use super::part::Kind;
+use super::portal;
 use super::record::Record;
 use super::standing::{Product, Refusal, Standing, State, Wish};
 use super::store;
@@ -353,6 +354,9 @@ async fn onboarded(tx: &mut Tx, ctx: &Ctx, sent: &Record, scope: Scope, answer: 
         compliance::note(tx, ctx, &sent.partner_id, &Finding::approved(now)).await?;
     }
     record.settle(tx, ctx, &before).await?;
+    if before.account_id.is_none() && ctx.config.portal_users_at_onboarding {
+        portal::invite(tx, ctx, &record).await?;
+    }
     Ok(store::align_at(tx, &sent.partner_id, now + FIRST_LOOK_US).await?)
 }
 

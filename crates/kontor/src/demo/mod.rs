@@ -103,6 +103,7 @@ async fn start_ends(
         web_sdk_url: None,
         bank_account_hashing_file: None,
         partner_history_days: 90,
+        portal_users_at_onboarding: false,
         // The clock of the demo's network end may be moved by years.
         klarna_clock_ahead_seconds: u32::MAX,
     };

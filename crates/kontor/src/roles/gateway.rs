@@ -119,6 +119,7 @@ pub async fn start(args: &GatewayArgs, stop: &Shutdown) -> Result<Running> {
         config.web_sdk = gateway::config::WebSdk::at(url.clone());
     }
     config.partner_history_retention_us = i64::from(args.partner_history_days) * DAY_US;
+    config.portal_users_at_onboarding = args.portal_users_at_onboarding;
     config.bank_account_hashing = args.bank_account_hashing_file.as_deref().map(hashing).transpose()?;
     let (clock, random) = (Clock::system(), Random::system());
     let upstream = UpstreamConfig { extra_roots: klarna.extra_roots, ..UpstreamConfig::default() };

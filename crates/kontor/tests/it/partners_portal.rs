@@ -161,3 +161,13 @@ async fn a_user_of_the_portal_comes_by_email_and_goes_again() {
     let value: Value = ends.operate(Method::GET, &format!("{foreign}/portal-users"), None).await.1;
     assert_eq!(value["portal_users"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_is_configured_an_onboarded_partner_has_a_user_of_the_portal() {
+    let ends = Ends::start_with(&["--portal-users-at-onboarding"]).await;
+    let (path, ..) = ends.operational("m-1").await;
+    let is_there = |listed: &Value| listed["portal_users"][0]["state"] == "ACTIVE";
+    let listed = ends.until(&format!("{path}/portal-users"), "the user", is_there).await;
+    assert_eq!(listed["portal_users"][0]["email"], "ada@nordlicht.example");
+    assert_eq!(listed["portal_users"].as_array().unwrap().len(), 1);
+}

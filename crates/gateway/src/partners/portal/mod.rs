@@ -19,6 +19,7 @@ use crate::Ctx;
 pub use signer::{SignerView, renew, signer_view};
 
 pub(super) use jobs::{ensure, register};
+pub(super) use users::invite;
 
 /// The routes, with their descriptions.
 pub(super) fn routes() -> OpenApiRouter<Ctx> {

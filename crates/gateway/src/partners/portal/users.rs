@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::jobs::USER_KIND;
 use super::signer::{Vouching, vouched};
 use super::store::{self, UserRow};
-use super::token::{User, read_user};
+use super::token::{ROLES, User, read_user};
 use crate::Ctx;
 use crate::access::OperatorCaller;
 use crate::events::once::Reply;
@@ -96,7 +96,13 @@ async fn create_portal_user(State(ctx): State<Ctx>, command: Command) -> Result<
     let begun = command.begin(
         &ctx,
         |body| read_user(body, false),
-        |tx, ctx, record, user| Box::pin(async move { request(tx, ctx, record, user).await }),
+        |tx, ctx, record, user| {
+            Box::pin(async move {
+                // The answer waits for Klarna; the job is for the case that it cannot.
+                let due_at = ctx.clock.now() + ctx.config.recovery_delay_us;
+                request(tx, ctx, record, user, due_at).await
+            })
+        },
     );
     let begun = begun.await?;
     let user_id = begun["id"].as_str().unwrap_or_default();
@@ -106,7 +112,24 @@ async fn create_portal_user(State(ctx): State<Ctx>, command: Command) -> Result<
     Ok((status, Json(shown)).into_response())
 }
 
-async fn request(tx: &mut Tx, ctx: &Ctx, record: &Record, user: User) -> Result<Reply, ApiError> {
+/// Gives a Partner that was just onboarded its first user, where it is configured so: its contact. Without an address there is none, and
+/// an operator can make one later.
+///
+/// # Errors
+/// As the database says.
+pub(in crate::partners) async fn invite(tx: &mut Tx, ctx: &Ctx, record: &Record) -> Result<(), ApiError> {
+    let user = User { email: None, roles: vec![ROLES[0].to_owned()], authentication_methods: vec!["pwd".to_owned()] };
+    match request(tx, ctx, record, user, ctx.clock.now()).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.status.is_client_error() => {
+            tracing::warn!(partner.id = %record.partner_id, "no user of the portal was made: {}", error.message);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn request(tx: &mut Tx, ctx: &Ctx, record: &Record, user: User, due_at: i64) -> Result<Reply, ApiError> {
     if record.standing.account_id.is_none() {
         return Err(conflict("Klarna does not know this Partner yet: submit it first."));
     }
@@ -135,7 +158,7 @@ async fn request(tx: &mut Tx, ctx: &Ctx, record: &Record, user: User) -> Result<
         updated_at: now,
     };
     store::insert_user(tx, partner_id, &row).await?;
-    enqueue(tx, partner_id, &row.user_id, now + ctx.config.recovery_delay_us, now).await?;
+    enqueue(tx, partner_id, &row.user_id, due_at, now).await?;
     Ok(Reply { status: StatusCode::CREATED, body: json!({"id": row.user_id}) })
 }
 
