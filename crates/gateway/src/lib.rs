@@ -6,6 +6,7 @@
 //! | [`partners`] | Partners' data: onboarded at Klarna, changed, suspended and ended on both sides alike |
 //! | [`payments`] | payments, captures, refunds: the Partners' API, the decisions, the recovery of what was left unfinished |
 //! | [`checkout`] | the hosted checkout: sessions, and the page on which a customer pays |
+//! | [`links`] | payment links with their codes, tills, refunds by reference |
 //! | [`klarna`] | the client to the network: deadlines, retries, rate limits, circuit breaker |
 //! | [`inbox`] | Klarna's webhooks: verified, deduplicated, kept, applied |
 //! | [`events`] | what Partners are told: `GET /v1/events` and signed webhooks |
@@ -23,6 +24,7 @@ pub mod ctx;
 pub mod events;
 pub mod inbox;
 pub mod klarna;
+pub mod links;
 pub mod partners;
 pub mod payments;
 pub mod reference;
@@ -54,6 +56,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0121_portal", include_str!("../migrations/0121_portal.sql")),
             ("0122_pricing", include_str!("../migrations/0122_pricing.sql")),
             ("0130_checkout", include_str!("../migrations/0130_checkout.sql")),
+            ("0131_payment_links", include_str!("../migrations/0131_payment_links.sql")),
             ("0190_customer_tokens", include_str!("../migrations/0190_customer_tokens.sql")),
         ],
     },
@@ -65,6 +68,7 @@ pub fn api() -> OpenApiRouter<Ctx> {
         .merge(partners::routes())
         .merge(payments::routes())
         .merge(checkout::routes())
+        .merge(links::routes())
         .merge(events::routes())
         .merge(inbox::routes())
 }
@@ -72,7 +76,7 @@ pub fn api() -> OpenApiRouter<Ctx> {
 /// Everything that is served, before the stack of [`kit::http::stack`] is put around it.
 pub fn router(ctx: &Ctx) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(checkout::page_routes()).merge(reference::routes()).with_state(ctx.clone())
+    api.merge(checkout::page_routes()).merge(links::page_routes()).merge(reference::routes()).with_state(ctx.clone())
 }
 
 /// A worker with the handlers of all background work.

@@ -67,6 +67,11 @@ kit::sealed_columns! {
         table: "checkout_sessions", column: "token", key: ["partner_id", "session_id"],
         id: Id::Both("/"), form: Form::Bytes,
     }
+    /// What opens the page of a till: whoever has it sells, and may refund.
+    pub(crate) TILL_KEY {
+        table: "tills", column: "access_key", key: ["partner_id", "till_id"],
+        id: Id::Both("/"), form: Form::Bytes,
+    }
     /// First answers that may show a secret. Those to payments are not sealed.
     pub(crate) FIRST_ANSWER {
         table: "idempotency_keys", column: "body", key: ["scope", "key"],

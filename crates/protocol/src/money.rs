@@ -185,6 +185,19 @@ impl Money {
         out
     }
 
+    /// Reads an amount above zero that a person typed: point or comma, and at most as many digits behind it as the currency has.
+    pub fn typed(text: &str, currency: Currency) -> Option<Self> {
+        let digits = usize::from(currency.exponent());
+        let text = text.trim().replace(',', ".");
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        if fraction.len() > digits || whole.is_empty() {
+            return None;
+        }
+        let point = if digits == 0 { "" } else { "." };
+        let money: Self = format!("{whole}{point}{fraction:0<digits$} {currency}").parse().ok()?;
+        (money.minor > 0).then_some(money)
+    }
+
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
         if self.currency == other.currency {
             return Ok(());
@@ -266,6 +279,17 @@ mod tests {
         assert_eq!(money(-5, "EUR").grouped('.', ','), "\u{2212}0,05");
         assert_eq!(money(1_234, "JPY").grouped('.', ','), "1.234");
         assert_eq!(money(i64::MIN, "USD").grouped(',', '.'), "\u{2212}92,233,720,368,547,758.08");
+    }
+
+    #[test]
+    fn what_people_type_is_read_and_nonsense_is_not() {
+        let typed = |text: &str, code: &str| Money::typed(text, code.parse().unwrap()).map(|money| money.minor);
+        assert_eq!(typed(" 12,5 ", "EUR"), Some(1250));
+        assert_eq!(typed("12", "EUR"), Some(1200));
+        assert_eq!(typed("500", "JPY"), Some(500));
+        for wrong in ["", "0", "-1", "1.234", "1.2.3", "1,000.00", "12€", ".50", "1e3"] {
+            assert_eq!(typed(wrong, "EUR"), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -27,10 +27,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(120);
 const CLOSINGS: usize = 3;
 
 /// A session and its last payment.
-pub(super) type WithPayment = (Session, Option<Payment>);
+pub(crate) type WithPayment = (Session, Option<Payment>);
 
 /// Reads both.
-pub(super) async fn read(ctx: &Ctx, partner_id: &str, session_id: &str) -> Result<Option<WithPayment>, ApiError> {
+pub(crate) async fn read(ctx: &Ctx, partner_id: &str, session_id: &str) -> Result<Option<WithPayment>, ApiError> {
     let (partner_id, session_id) = (partner_id.to_owned(), session_id.to_owned());
     let read = ctx.db.read(move |tx| {
         Box::pin(async move {
@@ -194,7 +194,7 @@ async fn settled(ctx: &Ctx, partner_id: &str, session_id: &str) -> Result<Way, A
 }
 
 /// The Partner, as calls are made for it.
-pub(super) async fn caller(ctx: &Ctx, partner_id: &str) -> Result<Option<PartnerCaller>, ApiError> {
+pub(crate) async fn caller(ctx: &Ctx, partner_id: &str) -> Result<Option<PartnerCaller>, ApiError> {
     let id = partner_id.to_owned();
     let partner = ctx.db.look_up(move |tx| Box::pin(async move { access::partner(tx, &id).await })).await?;
     Ok(partner.as_ref().map(payments::caller))

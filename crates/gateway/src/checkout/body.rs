@@ -68,12 +68,8 @@ pub struct CreateSession {
     pub expires_at: i64,
 }
 
-fn rows(http: Http) -> Vec<Row> {
-    const LIFE: Kind = Kind::Duration {
-        min: EXPIRY_MIN_US,
-        max: 90 * DAY_US,
-        wanted: "an ISO 8601 duration of at least 15 minutes, like PT2H or P7D",
-    };
+/// Rows for [`Branding`].
+pub(crate) fn branding_rows(http: Http) -> Vec<Row> {
     const COLOUR: Kind = Kind::Matching {
         min: 7,
         max: 7,
@@ -86,6 +82,17 @@ fn rows(http: Http) -> Vec<Row> {
         Row::new("branding.logo_url", Kind::Url { http }),
         Row::new("branding.accent_color", COLOUR),
         Row::new("branding.background_color", COLOUR),
+    ]
+}
+
+fn rows(http: Http) -> Vec<Row> {
+    const LIFE: Kind = Kind::Duration {
+        min: EXPIRY_MIN_US,
+        max: 90 * DAY_US,
+        wanted: "an ISO 8601 duration of at least 15 minutes, like PT2H or P7D",
+    };
+    let mut rows = branding_rows(http);
+    rows.extend([
         Row::new("expiry", Kind::Object),
         Row::new("expiry.duration", LIFE),
         Row::new("expiry.timestamp", Kind::Timestamp),
@@ -93,7 +100,8 @@ fn rows(http: Http) -> Vec<Row> {
         Row::new("other_method.url", Kind::Url { http }).required(),
         Row::new("other_method.label", Kind::Text { min: 1, max: 60 }),
         Row::new("order_status", Kind::OneOf(&["OPEN", "COMPLETED"])),
-    ]
+    ]);
+    rows
 }
 
 static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::new(rows(Http::Never), &[]));

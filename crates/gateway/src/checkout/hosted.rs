@@ -32,7 +32,7 @@ use crate::access::PartnerCaller;
 use crate::payments::record::Payment;
 
 /// The page's script.
-pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "/assets/checkout.mjs",
         "text/javascript; charset=utf-8",
@@ -41,7 +41,7 @@ pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 /// The page's style, beside the family's.
-pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("/assets/checkout.css", "text/css; charset=utf-8", include_str!("../../web/checkout.css").as_bytes())
 });
 

@@ -28,9 +28,16 @@ use kit::http::ApiError;
 use kit::jobs::Worker;
 
 use crate::Ctx;
+use crate::access::PartnerCaller;
 use crate::payments::record::Payment;
+use body::CreateSession;
+use record::Session;
 
+pub(crate) use act::{caller, read};
 pub use api::routes;
+pub(crate) use hosted::{SCRIPT, STYLE, failure, respond, unknown};
+pub(crate) use pages::ICON;
+pub(crate) use words::words;
 
 /// The pages, and what they load.
 pub fn page_routes() -> Router<Ctx> {
@@ -48,6 +55,36 @@ pub fn register_jobs(worker: Worker, ctx: &Ctx) -> Worker {
 /// [`DbError`].
 pub async fn ensure_jobs(ctx: &Ctx) -> Result<(), DbError> {
     jobs::ensure(ctx).await
+}
+
+/// Writes a new session, which a link opens.
+///
+/// # Errors
+/// 403 for a suspended Partner; as the database says.
+pub(crate) async fn create_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    caller: &PartnerCaller,
+    asked: CreateSession,
+    payment_link_id: Option<&str>,
+) -> Result<Session, ApiError> {
+    act::create_in(tx, ctx, caller, asked, payment_link_id).await.map(|(session, _)| session)
+}
+
+/// A session, inside a transaction.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn find(tx: &mut Tx, partner_id: &str, session_id: &str) -> Result<Option<Session>, DbError> {
+    store::find(tx, partner_id, session_id).await
+}
+
+/// A session by the key in its page's address.
+///
+/// # Errors
+/// As the database says.
+pub(crate) async fn read_by_key(ctx: &Ctx, key: &str) -> Result<Option<Session>, ApiError> {
+    Ok(act::read_by_key(ctx, key).await?.map(|(session, _)| session))
 }
 
 /// Follows a payment, in the transaction of its change.

@@ -220,7 +220,7 @@ pub(super) async fn capture(
 }
 
 /// `POST /v1/payments/{payment_id}/refunds`.
-pub(super) async fn refund(
+pub(crate) async fn refund(
     ctx: &Ctx,
     caller: PartnerCaller,
     once: Once,

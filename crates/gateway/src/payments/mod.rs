@@ -30,7 +30,7 @@ use protocol::Envelope;
 use crate::Ctx;
 
 pub use api::routes;
-pub(crate) use begin::{Prepared, cancel, prepare, token_hash};
+pub(crate) use begin::{Prepared, cancel, prepare, read, refund, token_hash};
 pub(crate) use settle::{caller, refresh};
 
 /// A payment, inside a transaction.
@@ -39,6 +39,19 @@ pub(crate) use settle::{caller, refresh};
 /// [`DbError`].
 pub(crate) async fn find(tx: &mut Tx, partner_id: &str, payment_id: &str) -> Result<Option<record::Payment>, DbError> {
     store::find(tx, partner_id, payment_id).await
+}
+
+/// The payments with a reference of the Partner's, newest first.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn of_reference(
+    tx: &mut Tx,
+    partner_id: &str,
+    reference: &str,
+) -> Result<Vec<record::Payment>, DbError> {
+    let filter = store::ListFilter { reference: Some(reference.to_owned()), ..store::ListFilter::default() };
+    store::page(tx, partner_id, &filter, None, false, 100).await
 }
 
 /// The payments that were made with a session token, newest first.

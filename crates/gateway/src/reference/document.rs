@@ -25,6 +25,7 @@ pub fn document(server: &str) -> Value {
         {"name": "Payments", "description": "A payment from its first request to its last refund."},
         {"name": "Hosted checkout", "description": "A page of ours on which your customer pays."},
         {"name": "Customer tokens", "description": "A customer's leave to be charged again: by subscription, or on demand."},
+        {"name": "Payment links and tills", "description": "Orders that are paid by whoever has their link or scans their code, and the shop's counter."},
         {"name": "Events", "description": "Everything that happened, in order."},
         {"name": "Webhook endpoints", "description": "Where events are pushed to, and what came of it."},
         {"name": "Account", "description": "Your own account at Klarna: what it costs, what it offers, what Klarna decided about it."},

@@ -8,6 +8,7 @@ mod checkout_page;
 mod events;
 mod harness;
 mod inbox;
+mod links;
 mod management;
 mod openapi;
 mod partners_adopt;

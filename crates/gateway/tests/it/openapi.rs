@@ -186,6 +186,11 @@ async fn every_example_of_a_body_works_as_it_is_printed() {
     let opened = scene.post("/v1/checkout-sessions", example("CreateCheckoutSessionBody")).await;
     assert_eq!((opened.status.as_u16(), &opened.body["state"]), (201, &"OPEN".into()), "{}", opened.text);
 
+    let opened = scene.post("/v1/payment-links", example("CreatePaymentLinkBody")).await;
+    assert_eq!((opened.status.as_u16(), &opened.body["state"]), (201, &"OPEN".into()), "{}", opened.text);
+    let till = scene.post("/v1/tills", example("CreateTillBody")).await;
+    assert_eq!((till.status.as_u16(), &till.body["refunds"]), (201, &true.into()), "{}", till.text);
+
     let authorized = scene.authorized(4_990).await;
     for (name, schema) in [("captures", "CreateCaptureBody"), ("refunds", "CreateRefundBody")] {
         let done = scene.post(&format!("/v1/payments/{authorized}/{name}"), example(schema)).await;

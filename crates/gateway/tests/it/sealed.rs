@@ -92,6 +92,9 @@ async fn keys_messages_and_first_answers_move_to_the_new_key() {
         let session = stage.call(&partner, "POST", "/v1/checkout-sessions", Some(session)).await;
         assert_eq!(session.status, 201, "{}", session.text);
 
+        let till = json!({"name": "Till 1", "currency": "EUR"});
+        assert_eq!(stage.call(&partner, "POST", "/v1/tills", Some(till)).await.status, 201);
+
         let (columns, ctx) = rotate(&stage).await;
         let all: BTreeSet<String> = SEALED.iter().map(|column| column.name()).collect();
         let elsewhere = [

@@ -128,6 +128,12 @@ impl Stage {
         Answer { status: parts.status, headers: parts.headers, text, body }
     }
 
+    /// The same for an answer that is no text.
+    pub async fn raw(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Bytes) {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        (parts.status, parts.headers, axum::body::to_bytes(body, usize::MAX).await.unwrap())
+    }
+
     /// A call of a Partner; POST and PATCH with a new idempotency key.
     pub async fn call(&self, partner: &Partner, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.call_with_key(partner, method, path, body, &self.ctx.random.alphanumeric(20)).await
