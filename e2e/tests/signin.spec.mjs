@@ -1,6 +1,7 @@
 // Sign in with Klarna, from the Web SDK's button on a Partner's page to what the page is told.
 
 import AxeBuilder from "@axe-core/playwright";
+import { Issuer, generators } from "openid-client";
 
 import { shop, told } from "../partner.mjs";
 import { expect } from "../watch.mjs";
@@ -73,6 +74,31 @@ shop("a server's client is given the code and no token", async ({ page, shop }) 
   await expect.poll(() => told(page, "identity:signin")).toHaveLength(1);
   const [[signedIn]] = await told(page, "identity:signin");
   expect(Object.keys(signedIn).sort()).toEqual(["code", "redirectUri", "state"]);
+});
+
+shop("a client library that knows nothing of Klarna does the whole flow", async ({ page, shop, demo }) => {
+  shop.put("/signed-in", "<!doctype html><title>Signed in</title>");
+  const redirect = `${shop.origin}/signed-in`;
+  const issuer = await Issuer.discover(`${demo.network}/eu/lp/idp`);
+  const client = new issuer.Client({ client_id: demo.clientId, redirect_uris: [redirect], response_types: ["code"], token_endpoint_auth_method: "none" });
+  const checks = { code_verifier: generators.codeVerifier(), state: generators.state(), nonce: generators.nonce() };
+  const { code_verifier, ...sent } = checks;
+  await page.goto(
+    client.authorizationUrl({ scope: SCOPE, code_challenge: generators.codeChallenge(code_verifier), code_challenge_method: "S256", ...sent }),
+  );
+  await signIn(page);
+  await page.getByTestId("share").click();
+  await page.waitForURL(`${redirect}?**`);
+  const answer = client.callbackParams(page.url());
+  // Discovery says that the answer names its issuer: the library checks that, the state, the nonce, the signature and the hash.
+  const tokens = await client.callback(redirect, answer, checks);
+  expect(tokens.claims()).toMatchObject({ iss: issuer.issuer, aud: demo.clientId, given_name: "Test", email: "customer@email.de" });
+  expect(await client.userinfo(tokens)).toMatchObject({ sub: tokens.claims().sub, email_verified: true });
+  const again = await client.refresh(tokens);
+  expect(again.claims().sub).toBe(tokens.claims().sub);
+  await expect(client.refresh(tokens)).rejects.toMatchObject({ error: "invalid_grant" });
+  await expect(client.userinfo(again)).rejects.toMatchObject({ error: "invalid_token" });
+  await expect(client.callback(redirect, answer, checks)).rejects.toMatchObject({ error: "invalid_grant" });
 });
 
 shop("whoever cancels, or closes the window, shares nothing", async ({ page, shop, isMobile }) => {

@@ -156,7 +156,7 @@ pub async fn exchange_code(
         return Ok(Err(invalid_grant("the code has expired")));
     }
     if !store::use_code(tx, &grant.account_id, &grant.grant_id, now).await? {
-        store::revoke_grant(tx, &grant.account_id, &grant.grant_id, now).await?;
+        end(tx, &grant, now).await?;
         return Ok(Err(invalid_grant("the code was used before; every token that it gave is void now")));
     }
     answer(tx, desk, &grant, true).await
@@ -213,7 +213,7 @@ pub async fn refresh(
         return Ok(Err(invalid_grant("the refresh token is unknown or has expired")));
     }
     if !store::use_token(tx, &digest, now).await? {
-        store::revoke_grant(tx, &grant.account_id, &grant.grant_id, now).await?;
+        end(tx, &grant, now).await?;
         return Ok(Err(invalid_grant("the refresh token was used before; the sign-in is ended")));
     }
     answer(tx, desk, &grant, false).await
@@ -315,8 +315,15 @@ pub async fn user_info(tx: &mut Tx, ctx: &Ctx, token: &str) -> Result<Option<Map
 pub async fn revoke(tx: &mut Tx, who: &Exchanger, token: &str, now: i64) -> Result<(), ApiError> {
     let Some(row) = store::token(tx, &hash(token)).await? else { return Ok(()) };
     let grant = store::grant(tx, &row.account_id, &row.grant_id).await?;
-    if grant.is_some_and(|grant| grant.client_id == who.client_id) {
-        store::revoke_grant(tx, &row.account_id, &row.grant_id, now).await?;
+    match grant.filter(|grant| grant.client_id == who.client_id) {
+        Some(grant) => end(tx, &grant, now).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Ends a grant, and with it what its session tokens say of the customer.
+async fn end(tx: &mut Tx, grant: &store::GrantRow, now: i64) -> Result<(), ApiError> {
+    store::revoke_grant(tx, &grant.account_id, &grant.grant_id, now).await?;
+    let account = PartnerAccountId::opaque(&grant.account_id).map_err(ApiError::internal)?;
+    tokens::retire_customer_token(tx, &account, &grant.customer_token_id, now).await
 }

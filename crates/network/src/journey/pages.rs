@@ -8,7 +8,7 @@ use protocol::{Market, Money};
 
 use super::Fields;
 use super::language::{Language, day_of};
-use super::login::pages::{CodeFault, Faults, Form, Login, error_summary, test_box};
+use super::login::pages::{CodeFault, Faults, Form, Login, error_summary, error_text, test_box};
 use super::plan::Plan;
 use super::purchase::Purchase;
 use super::shipping;
@@ -464,22 +464,19 @@ fn shipping_step(frame: &Frame<'_>, shown: &shipping::Shown, faulty: bool) -> (M
         };
         return (body, true);
     }
-    let fault = match &dialogue.rejection {
-        Some(_) if dialogue.options.is_empty() => Some(frame.say(words.shipping_refused)),
-        Some(_) => Some(frame.say(words.shipping_option_refused)),
-        None if faulty && dialogue.options.is_empty() => Some(words.shipping_error.to_owned()),
-        None if faulty => Some(words.shipping_option_error.to_owned()),
-        None => None,
+    let asks_address = dialogue.options.is_empty();
+    let at = |field: &str, text: String| vec![(field.to_owned(), text)];
+    let faults = match (&dialogue.rejection, asks_address) {
+        (Some(_), true) => at("street_address", frame.say(words.shipping_refused)),
+        (Some(_), false) => at(FIRST_OPTION, frame.say(words.shipping_option_refused)),
+        (None, true) if faulty => missing(&address_fields(frame, &address(frame, shown)), words),
+        (None, false) if faulty => at(FIRST_OPTION, words.shipping_option_error.to_owned()),
+        (None, _) => Faults::new(),
     };
     let body = html! {
-        @if let Some(fault) = &fault {
-            div.error-summary id="error-summary" data-testid="error-summary" role="alert" tabindex="-1" autofocus {
-                h2 { (words.error_summary) }
-                p { (fault) }
-            }
-        }
-        @if dialogue.options.is_empty() {
-            (address_form(frame, shown, words))
+        (error_summary(words, &faults))
+        @if asks_address {
+            (address_form(frame, shown, words, &faults))
         } @else {
             (options_form(frame, &dialogue.options, dialogue.chosen.as_deref(), words))
         }
@@ -487,36 +484,62 @@ fn shipping_step(frame: &Frame<'_>, shown: &shipping::Shown, faulty: bool) -> (M
     (body, false)
 }
 
-fn address_form(frame: &Frame<'_>, shown: &shipping::Shown, words: &Words) -> Markup {
+/// A radio group is reached by its first button.
+const FIRST_OPTION: &str = "option-0";
+
+/// Name, label, value, and what browsers fill in by themselves.
+type AddressField<'a> = (&'static str, &'static str, &'a str, &'static str);
+
+fn address(frame: &Frame<'_>, shown: &shipping::Shown) -> Address {
     let market = frame.purchase.market.country;
     let typed = shown.launch.dialogue.address.clone();
-    let address = typed.unwrap_or_else(|| Address {
+    typed.unwrap_or_else(|| Address {
         given_name: "Test".to_owned(),
         family_name: format!("Person-{}", market.to_ascii_lowercase()),
         country: market.to_owned(),
         ..Address::default()
-    });
-    let fields = [
+    })
+}
+
+fn address_fields<'a>(frame: &Frame<'_>, address: &'a Address) -> [AddressField<'a>; 6] {
+    let words = frame.words();
+    [
         ("given_name", words.shipping_given_name, &address.given_name, "given-name"),
         ("family_name", words.shipping_family_name, &address.family_name, "family-name"),
         ("street_address", words.shipping_street, &address.street_address, "street-address"),
         ("postal_code", words.shipping_postal_code, &address.postal_code, "postal-code"),
         ("city", words.shipping_city, &address.city, "address-level2"),
         ("region", words.shipping_region, &address.region, "address-level1"),
-    ];
+    ]
+}
+
+/// What is missing of an address; where nothing is, the country is none of those that can be chosen.
+fn missing(fields: &[AddressField<'_>], words: &Words) -> Faults {
+    let empty = fields.iter().filter(|(name, _, value, _)| value.is_empty() && *name != "region");
+    let fault = |name: &str, label: &str| (name.to_owned(), fill(words.details_missing, &[("field", label)]));
+    let faults: Faults = empty.map(|(name, label, _, _)| fault(name, label)).collect();
+    if faults.is_empty() { vec![fault("country", words.shipping_country)] } else { faults }
+}
+
+fn address_form(frame: &Frame<'_>, shown: &shipping::Shown, words: &Words, faults: &Faults) -> Markup {
+    let address = address(frame, shown);
+    let told = |name: &str| faults.iter().find(|(faulty, _)| faulty == name).map(|(_, text)| text.as_str());
     html! {
         form.card.lifted id="shipping-form" method="post" action={ (frame.base) "/shipping" } novalidate {
             h1 { (words.shipping_title) }
             (frame.hidden())
-            @for (name, label, value, autocomplete) in fields {
+            @for (name, label, value, autocomplete) in address_fields(frame, &address) {
+                @let fault = told(name);
                 div.field {
                     label for=(name) { (label) }
+                    (error_text(name, fault))
                     input id=(name) data-testid=(name) name=(name) value=(value) autocomplete=(autocomplete) maxlength=(shipping::FIELD_CHARS_MAX)
-                        required[name != "region"];
+                        required[name != "region"] aria-describedby=[fault.map(|_| format!("{name}-error"))] aria-invalid=[fault.map(|_| "true")];
                 }
             }
             div.field {
                 label for="country" { (words.shipping_country) }
+                (error_text("country", told("country")))
                 select id="country" data-testid="country" name="country" autocomplete="country" {
                     @for country in shown.countries() {
                         option value=(country) selected[country == address.country] { (country) }

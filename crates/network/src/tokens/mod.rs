@@ -704,6 +704,20 @@ pub async fn revoke_customer_token(
     notifications::emit(tx, ctx, &event).await
 }
 
+/// Revokes a customer token whose text nobody was given, so that there is nobody to tell.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub async fn retire_customer_token(
+    tx: &mut Tx,
+    account: &PartnerAccountId,
+    id: &str,
+    now: i64,
+) -> Result<(), ApiError> {
+    store::revoke_customer_token(tx, account.as_str(), id, now).await?;
+    Ok(())
+}
+
 fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }

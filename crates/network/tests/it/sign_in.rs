@@ -117,6 +117,21 @@ async fn user_info(end: &End, tokens: &Value) -> Answer {
     end.send(Method::GET, "/eu/lp/idp/userinfo", &[("authorization", &bearer)], None).await
 }
 
+/// The start of the journey of a purchase that is made with the session of a sign-in.
+async fn purchase(end: &End, tokens: &Value) -> String {
+    let key = format!("Basic {}", end.partner_key());
+    let session = tokens["klarna_network_session_token"].as_str().unwrap();
+    let headers = [("authorization", key.as_str()), ("klarna-network-session-token", session)];
+    let body = json!({
+        "currency": "EUR", "amount": 4990,
+        "acquiring_config": {"payment_account_id": end.credentials.partner.payment_account_id},
+        "customer_interaction_config": {"method": "HANDOVER", "return_url": "https://shop.example/back"},
+    });
+    let made = end.send(Method::POST, "/v2/payment/requests", &headers, Some(&body)).await.expect(201);
+    let url = made["state_context"]["customer_interaction"]["payment_request_url"].as_str().unwrap();
+    url.strip_prefix(&end.base).unwrap().to_owned()
+}
+
 #[track_caller]
 fn refused(answer: &Answer, status: u16, error: &str) {
     assert_eq!((answer.status, answer.json()["error"].as_str()), (status, Some(error)), "{}", answer.text);
@@ -202,14 +217,9 @@ async fn the_checkout_knows_who_signed_in_and_the_journey_asks_no_code() {
         let shown = end.send(Method::GET, &path, &headers, None).await.expect(200);
         assert_eq!(shown["instruction"], "PRESELECT_KLARNA");
 
-        let body = json!({
-            "currency": "EUR", "amount": 4990, "acquiring_config": {"payment_account_id": account},
-            "customer_interaction_config": {"method": "HANDOVER", "return_url": "https://shop.example/back"},
-        });
-        let made = end.send(Method::POST, "/v2/payment/requests", &headers, Some(&body)).await.expect(201);
-        let url = made["state_context"]["customer_interaction"]["payment_request_url"].as_str().unwrap();
+        let start = purchase(&end, &tokens).await;
         let mut browser = Browser::new(&end);
-        let plan = browser.get(url.strip_prefix(&end.base).unwrap()).await;
+        let plan = browser.get(&start).await;
         plan.is_at("plan");
         plan.is_sound();
         assert!(plan.html.contains("c•••@email.de"), "{}", plan.html);
@@ -224,17 +234,8 @@ async fn without_customer_login_the_journey_still_asks_for_a_code() {
     for end in ends().await {
         let tokens = exchange(&end, &code(&end, &[("scope", "openid")]).await, &[]).await.expect(200);
         assert!(tokens.get("refresh_token").is_none(), "offline access was not asked for");
-        let key = format!("Basic {}", end.partner_key());
-        let session = tokens["klarna_network_session_token"].as_str().unwrap();
-        let headers = [("authorization", key.as_str()), ("klarna-network-session-token", session)];
-        let body = json!({
-            "currency": "EUR", "amount": 4990,
-            "acquiring_config": {"payment_account_id": end.credentials.partner.payment_account_id},
-            "customer_interaction_config": {"method": "HANDOVER", "return_url": "https://shop.example/back"},
-        });
-        let made = end.send(Method::POST, "/v2/payment/requests", &headers, Some(&body)).await.expect(201);
-        let url = made["state_context"]["customer_interaction"]["payment_request_url"].as_str().unwrap();
-        Browser::new(&end).get(url.strip_prefix(&end.base).unwrap()).await.is_at("contact");
+        let start = purchase(&end, &tokens).await;
+        Browser::new(&end).get(&start).await.is_at("contact");
     }
 }
 
@@ -387,8 +388,12 @@ async fn refresh_tokens_are_rotated_and_a_stolen_one_ends_the_sign_in() {
 
         let third = exchange(&end, &code(&end, &[]).await, &[]).await.expect(200);
         let kept = third["refresh_token"].as_str().unwrap();
+        Browser::new(&end).get(&purchase(&end, &third).await).await.is_at("plan");
+        let foreign = [("client_id", "klarna_test_client_nobody"), ("token", kept)];
+        refused(&end.form("/eu/lp/idp/oauth2/revoke", &[], &foreign).await, 401, "invalid_client");
         let revoke = [("client_id", client_id(&end)), ("token", kept)];
         assert_eq!(end.form("/eu/lp/idp/oauth2/revoke", &[], &revoke).await.status, 200);
+        Browser::new(&end).get(&purchase(&end, &third).await).await.is_at("contact");
         refused(&refresh(&end, kept, &[]).await, 400, "invalid_grant");
         let late = exchange(&end, &code(&end, &[]).await, &[]).await.expect(200);
         end.ctx.clock.advance(60 * DAY_US);

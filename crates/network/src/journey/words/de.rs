@@ -144,7 +144,6 @@ pub static WORDS: Words = Words {
     shipping_city: "Ort",
     shipping_region: "Bundesland oder Region, wo es das gibt",
     shipping_country: "Land",
-    shipping_error: "Füllen Sie jedes Feld aus; die Region darf leer bleiben.",
     shipping_asking: "{partner} prüft, ob und wie dorthin geliefert wird. Diese Seite geht von selbst weiter.",
     shipping_refused: "{partner} liefert nicht an diese Adresse. Bitte geben Sie eine andere ein.",
     shipping_options_title: "Wie soll geliefert werden?",

@@ -144,7 +144,6 @@ pub static WORDS: Words = Words {
     shipping_city: "City",
     shipping_region: "State or region, where there is one",
     shipping_country: "Country",
-    shipping_error: "Fill in every field; the region may stay empty.",
     shipping_asking: "{partner} is looking whether and how it can ship there. This page continues by itself.",
     shipping_refused: "{partner} does not ship to this address. Please enter another one.",
     shipping_options_title: "How should it be shipped?",

@@ -144,7 +144,6 @@ pub static WORDS: Words = Words {
     shipping_city: "Localidad",
     shipping_region: "Estado o región, donde lo haya",
     shipping_country: "País",
-    shipping_error: "Rellene todos los campos; la región puede quedar vacía.",
     shipping_asking: "{partner} mira si puede enviar allí y cómo. Esta página sigue por sí sola.",
     shipping_refused: "{partner} no envía a esta dirección. Indique otra.",
     shipping_options_title: "¿Cómo se envía?",

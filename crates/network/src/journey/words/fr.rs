@@ -144,7 +144,6 @@ pub static WORDS: Words = Words {
     shipping_city: "Ville",
     shipping_region: "État ou région, s’il y en a",
     shipping_country: "Pays",
-    shipping_error: "Remplissez tous les champs ; la région peut rester vide.",
     shipping_asking: "{partner} regarde s’il peut y livrer, et comment. Cette page continue d’elle-même.",
     shipping_refused: "{partner} ne livre pas à cette adresse. Indiquez-en une autre.",
     shipping_options_title: "Comment faut-il livrer ?",

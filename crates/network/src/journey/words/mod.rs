@@ -175,7 +175,6 @@ words! {
     shipping_city,
     shipping_region,
     shipping_country,
-    shipping_error,
     shipping_asking,
     shipping_refused,
     shipping_options_title,

@@ -144,7 +144,6 @@ pub static WORDS: Words = Words {
     shipping_city: "Ort",
     shipping_region: "Delstat eller region, där det finns",
     shipping_country: "Land",
-    shipping_error: "Fyll i alla fält; regionen får vara tom.",
     shipping_asking: "{partner} tittar om och hur det går att leverera dit. Sidan fortsätter av sig själv.",
     shipping_refused: "{partner} levererar inte till den adressen. Ange en annan.",
     shipping_options_title: "Hur ska det levereras?",
