@@ -33,10 +33,12 @@ pub async fn partners(args: &BenchPartnersArgs) -> Result<()> {
     }
     let progress = spinner()?;
     let mut bench = Bench::start(args, progress.clone()).await?;
-    let results = bench.run().await?;
+    let mut results = json!({});
+    let outcome = bench.run(&mut results).await;
     progress.finish_and_clear();
+    // What was found before something went wrong helps to find out what.
     println!("{}", serde_json::to_string_pretty(&results)?);
-    Ok(())
+    outcome
 }
 
 fn invention(args: &BenchPartnersArgs, credentials: &Credentials) -> Invention {
@@ -105,7 +107,8 @@ impl Bench {
             gateway: None,
             network,
             folder,
-            http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?,
+            // The network's end counts calls by reading its whole log.
+            http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(600)).build()?,
             args: args.clone(),
             invention: invention(args, &credentials),
             credentials,
@@ -130,14 +133,14 @@ impl Bench {
         self.gateway.as_ref().context("the gateway has not been started")
     }
 
-    async fn run(&mut self) -> Result<Value> {
+    async fn run(&mut self, results: &mut Value) -> Result<()> {
         let (name, result) = match self.args.format {
             FileFormat::Csv => ("partners.csv", "partners.result.csv"),
             FileFormat::Jsonl => ("partners.jsonl", "partners.result.jsonl"),
         };
         let file = self.folder.0.join(name);
         self.invention.write(&file, self.args.format, self.args.partners)?;
-        let mut results = json!({"machine": machine(), "partners": self.args.partners, "rate_limits": format!("{:?}", self.args.rate_limits),
+        *results = json!({"machine": machine(), "partners": self.args.partners, "rate_limits": format!("{:?}", self.args.rate_limits),
             "database": self.args.postgres.as_ref().map_or("sqlite", |_| "postgresql"),
             "file_mb": round(std::fs::metadata(&file)?.len() as f64 / 1_048_576.0)});
 
@@ -175,7 +178,7 @@ impl Bench {
         results["alignment"] = self.align(good).await?;
         results["memory_peak_mb"] = json!({"gateway": self.gateway()?.peak_mb(), "network": self.network.peak_mb()});
         results["databases_mb"] = json!(folder_mb(&self.folder.0));
-        Ok(results)
+        Ok(())
     }
 
     /// A reference from the middle of the file, of a row that is fine.
