@@ -47,7 +47,7 @@ fn errors() -> Chapter {
         "error_type": "INPUT_ERROR",
         "error_code": "VALIDATION_ERROR",
         "error_message": "One or more parameters are invalid.",
-        "validation_errors": [{"parameter": "line_items[0].quantity", "reason": "must be an integer from 1 to 9223372036854775807"}],
+        "validation_errors": [{"parameter": "line_items[0].quantity", "reason": "must be an integer of 1 or more, within 64 bits"}],
     });
     let example = serde_json::to_string_pretty(&example).expect("a JSON value always serializes");
     let content = html! {

@@ -104,8 +104,8 @@ pub(super) fn revealed(account: &str, credential_id: &str, secret: &str, base_ur
 pub(crate) fn secret_facts(name: &str, value: &str, credential_id: &str, secret: &str) -> Markup {
     html! {
         dl.facts {
-            dt { (name) } dd { code.id { (value) } }
-            dt { "Credential" } dd { code.id { (credential_id) } }
+            div { dt { (name) } dd { code.id { (value) } } }
+            div { dt { "Credential" } dd { code.id { (credential_id) } } }
         }
         pre data-testid="secret" { (secret) }
     }

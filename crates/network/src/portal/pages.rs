@@ -37,11 +37,11 @@ pub(super) fn portal(grant: &Grant, account: &Account, made: Option<&Made>, csrf
         sign_out,
         html! {
             h1 { (account.name) }
-            dl.facts {
-                dt { "Partner account" } dd { code.id { (account.id) } }
-                dt { "Signed in as" } dd { (grant.principal) }
-                dt { "Role" } dd data-testid="roles" { @for role in &grant.roles { (role_name(*role)) " " } }
-                dt { "Let in by" } dd { code.id { (grant.granted_by) } }
+            dl.facts.card {
+                div { dt { "Partner account" } dd { code.id { (account.id) } } }
+                div { dt { "Signed in as" } dd { (grant.principal) } }
+                div { dt { "Role" } dd data-testid="roles" { @for role in &grant.roles { (role_name(*role)) " " } } }
+                div { dt { "Let in by" } dd { code.id { (grant.granted_by) } } }
             }
             @if let Some(made) = made {
                 div.callout.waiting role="status" {
@@ -61,7 +61,7 @@ pub(super) fn portal(grant: &Grant, account: &Account, made: Option<&Made>, csrf
                 section.stack aria-labelledby="api-keys" {
                     h2 id="api-keys" { "API keys" }
                     (key_table(&account.api_keys, csrf))
-                    form.row method="post" action="/portal/api-keys" {
+                    form.filters method="post" action="/portal/api-keys" {
                         (proof(csrf))
                         (description_field("key-description"))
                         button.button.primary type="submit" data-testid="create-api-key" { "Make an API key" }
@@ -78,13 +78,13 @@ pub(super) fn portal(grant: &Grant, account: &Account, made: Option<&Made>, csrf
                             thead { tr { th { "Client identifier" } th { "Description" } th { "State" } } }
                             tbody {
                                 @for entry in &account.client_identifiers {
-                                    tr { td { code.id { (entry.text) } } td { (entry.description) } td { (state_badge(entry.state)) } }
+                                    tr { td { code.id.whole { (entry.text) } } td { (entry.description) } td { (state_badge(entry.state)) } }
                                 }
                             }
                         }
                     }
                 }
-                form.row method="post" action="/portal/client-identifiers" {
+                form.filters method="post" action="/portal/client-identifiers" {
                     (proof(csrf))
                     (description_field("client-description"))
                     button.button type="submit" data-testid="create-client-identifier" { "Make a client identifier" }
@@ -105,7 +105,7 @@ fn key_table(keys: &[Listed], csrf: &str) -> Markup {
                     tbody {
                         @for key in keys {
                             tr {
-                                td { code.id { (key.credential_id) } }
+                                td { code.id.whole { (key.credential_id) } }
                                 td { (key.description) }
                                 td { (state_badge(key.state)) }
                                 td.actions {
@@ -113,7 +113,7 @@ fn key_table(keys: &[Listed], csrf: &str) -> Markup {
                                         form method="post" action="/portal/api-keys/disable" {
                                             (proof(csrf))
                                             input type="hidden" name="credential_id" value=(key.credential_id);
-                                            button.button.danger type="submit" { "Disable" }
+                                            button.button.small.danger type="submit" { "Disable" }
                                         }
                                     }
                                 }

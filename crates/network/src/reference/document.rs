@@ -240,7 +240,10 @@ fn refusals(template: &str, route: &Route) -> Vec<(&'static str, &'static str)> 
     let restricted = route.who == Who::AcquiringPartner || writes(&route.method);
     refusals.push(("403", if restricted { "Forbidden" } else { "ForbiddenAddress" }));
     // v1 names the account in a header; the rest in the path.
-    let names_something = template.contains('{') || route.templates.iter().any(|other| other.starts_with("/v1/"));
+    let by_reference = |param: &Param| param.required && param.name.ends_with("_reference");
+    let names_something = template.contains('{')
+        || route.templates.iter().any(|other| other.starts_with("/v1/"))
+        || route.doc.query.iter().any(by_reference);
     let takes_a_body = route.doc.takes.is_some();
     if names_something || takes_a_body {
         refusals.push(("404", "NotFound"));
@@ -316,7 +319,7 @@ fn error_responses() -> Value {
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "example": example}}})
     };
     let plain = |description: &str, code: ErrorCode| answer(description, code, Value::Null);
-    let fault = json!([{"parameter": "supplementary_purchase_data.line_items[0].quantity", "reason": "must be an integer from 1 to 9223372036854775807, was 0"}]);
+    let fault = json!([{"parameter": "supplementary_purchase_data.line_items[0].quantity", "reason": "must be an integer of 1 or more, within 64 bits, was 0"}]);
     let mut responses = json!({
         "Invalid": answer("The request is wrong; `validation_errors` names every field at fault.", ErrorCode::ValidationError, fault),
         "Unauthorized": plain("The credentials are missing, malformed, disabled or of another environment, or the enforced certificate is missing.", ErrorCode::Unauthorized),

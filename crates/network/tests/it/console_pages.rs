@@ -147,7 +147,7 @@ async fn every_page_is_whole_and_takes_no_inline_script() {
         let owner = &end.credentials.acquiring_partner.account_id;
         let browser = Browser::new(&end);
         for (path, wanted) in [
-            ("/console".to_owned(), vec!["A first payment", end.partner()]),
+            ("/console".to_owned(), vec!["Authorize one now", "with curl", end.partner()]),
             ("/console/requests".to_owned(), vec![call.as_str(), "createPaymentRequest"]),
             ("/console/requests?status=9xx".to_owned(), vec!["must be a status"]),
             ("/console/requests?text=absent-everywhere".to_owned(), vec!["No call fits"]),
@@ -251,6 +251,13 @@ async fn what_klarna_the_bank_and_customers_do_is_done_from_the_pages() {
         let id = transaction["payment_transaction_id"].as_str().unwrap();
         let capture = post(&end, &format!("/transactions/{id}/capture"), &json!({"capture_amount": 1000})).await;
         let capture = capture.expect(201)["payment_capture_id"].as_str().unwrap().to_owned();
+
+        // What an integration does first.
+        assert_eq!(browser.post("/console/first-payment", &[]).await.status, 403);
+        let first = browser.post("/console/first-payment", &[csrf]).await;
+        assert_eq!(first.status, 303, "{}", first.text);
+        let first = browser.get(&first.location.unwrap()).await.text;
+        assert!(first.contains("Submitted") && first.contains("49.90 EUR"), "{first}");
 
         // A customer objects, and Klarna decides.
         assert!(browser.get(&format!("/console/payments/{id}")).await.text.contains("Let the customer dispute it"));

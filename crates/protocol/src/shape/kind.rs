@@ -190,6 +190,7 @@ impl Kind {
             Self::JsonText { max } => format!("a serialized JSON document of 1 to {max} characters"),
             Self::Int { min, max } => match (*min, *max) {
                 (i64::MIN, i64::MAX) => "an integer of at most 64 bits".to_owned(),
+                (min, i64::MAX) => format!("an integer of {min} or more, within 64 bits"),
                 (min, max) => format!("an integer from {min} to {max}"),
             },
             Self::Number { min, max } => format!("a number from {min} to {max}"),

@@ -22,12 +22,13 @@ use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use kit::clock::SECOND_US;
 use kit::web::{self, Asset};
 use serde::Deserialize;
 
 use crate::ctx::Ctx;
-use crate::seed;
+use crate::seed::{self, Credentials};
 
 pub(crate) use session::may_be_open;
 
@@ -49,6 +50,7 @@ pub fn routes(ctx: &Ctx) -> Router {
     }
     Router::new()
         .route("/console", get(overview))
+        .route("/console/first-payment", post(take_first_payment))
         .route("/console/sign-in", get(show_sign_in).post(take_sign_in))
         .route("/console/sign-out", post(take_sign_out))
         .merge(requests::routes())
@@ -76,14 +78,43 @@ fn secured(mut response: Response) -> Response {
 }
 
 async fn overview(console: Console) -> Response {
-    let credentials = match seed::credentials(&console.ctx).await {
-        Ok(credentials) => credentials,
+    let credentials = seeded(&console).await;
+    console.answer(pages::overview(&console, credentials.as_ref(), None))
+}
+
+/// What was seeded, as far as it belongs to whoever looks.
+async fn seeded(console: &Console) -> Option<Credentials> {
+    match seed::credentials(&console.ctx).await {
+        Ok(credentials) => credentials.filter(|given| given.acquiring_partner.account_id == console.account),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "reading the seeded accounts");
             None
         }
-    };
-    console.answer(pages::overview(&console, credentials.as_ref()))
+    }
+}
+
+/// Does what an integration would do first; the page of the Payment Request goes on from there.
+async fn take_first_payment(console: Console, Form(fields): Form<Fields>) -> Response {
+    if let Some(refusal) = console.refuse(&fields) {
+        return refusal;
+    }
+    let Some(given) = seeded(&console).await else { return to("/console") };
+    let reference = format!("first-{}", console.ctx.clock.now() / SECOND_US);
+    let body = pages::first_payment(&given.partner.payment_account_id, &reference);
+    let path = format!("/v2/accounts/{}/payment/authorize", given.partner.account_id);
+    match console.perform(Method::POST, &path, Some(&body)).await {
+        Ok(made) => {
+            let made = made.json();
+            to(&format!(
+                "/console/payments/{}",
+                made["payment_request"]["payment_request_id"].as_str().unwrap_or_default()
+            ))
+        }
+        Err(error) => {
+            let status = error.status;
+            console.answer((status, pages::overview(&console, Some(&given), Some(&error))))
+        }
+    }
 }
 
 #[derive(Deserialize)]

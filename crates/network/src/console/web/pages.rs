@@ -6,7 +6,7 @@ use kit::http::ApiError;
 use kit::web;
 use maud::{DOCTYPE, Markup, html};
 use protocol::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::explain::lines;
 use super::session::Console;
@@ -258,20 +258,108 @@ pub(super) fn problems(error: Option<&ApiError>) -> Markup {
     }
 }
 
-/// The first screen: what this is, and what to do next.
-pub(super) fn overview(console: &Console, credentials: Option<&Credentials>) -> Markup {
+/// The first screen: what this is, what to try in which order, and what is needed for it.
+pub(super) fn overview(console: &Console, credentials: Option<&Credentials>, error: Option<&ApiError>) -> Markup {
     let base = &console.ctx.config.base_url;
+    let more = [
+        ("/console/disputes", "Dispute a payment"),
+        ("/console/settlements", "Close the day and pay out"),
+        ("/console/accounts", "Decide about a Partner, as Klarna"),
+        ("/console/faults", "Break something"),
+        ("/console/snapshots", "Move the clock, keep a snapshot"),
+        ("/websdk/try", "Try the Web SDK"),
+        ("/docs", "Read the reference"),
+    ];
+    let body = html! {
+        h1 { "A Klarna Network to test against" }
+        p.lead { "It answers as the Klarna Network does: the same paths, states, errors and webhooks. Point your integration here and change nothing else." }
+        (problems(error))
+        ol.try aria-label="What to try" {
+            @if credentials.is_some() {
+                li.card {
+                    h2 { "Take a payment" }
+                    p.muted { "What an integration would ask for: 49.90 EUR, which the shopper must approve." }
+                    form method="post" action="/console/first-payment" { (csrf(console)) button.button.primary type="submit" { "Authorize one now" } }
+                }
+            } @else {
+                li.card { h2 { "Take a payment" } p.muted { "With the command below." } }
+            }
+            li.card {
+                h2 { a href="/console/payments" { "Play the customer" } }
+                p.muted { "Approve, decline or abandon it: here, or in the purchase journey itself." }
+            }
+            li.card {
+                h2 { a href="/console/requests" { "Watch your own calls" } }
+                p.muted { "Every one with headers and bodies. A refused one says which field, which rule, and what would pass." }
+            }
+            li.card {
+                h2 { a href="/console/webhooks" { "Follow a webhook" } }
+                p.muted { "Attempt by attempt; the body that was signed; send it once more." }
+            }
+        }
+        nav.more aria-label="And then" { @for (href, name) in more { a href=(href) { (name) } } }
+        (what_to_use(console, credentials))
+        (first_calls(base, credentials))
+        (test_shoppers())
+    };
+    page(console, "/console", "Overview", body)
+}
+
+/// Addresses and ids that an integration is set up with.
+fn what_to_use(console: &Console, credentials: Option<&Credentials>) -> Markup {
+    html! {
+        section.stack aria-labelledby="use-title" {
+            h2 id="use-title" { "What your integration needs" }
+            dl.facts.card {
+                div { dt { "Base url" } dd { (id(&console.ctx.config.base_url)) } }
+                @if let Some(given) = credentials {
+                    div { dt { "Acquiring Partner" } dd { (id(&given.acquiring_partner.account_id)) } }
+                    div { dt { "Partner" } dd { (id(&given.partner.account_id)) } }
+                    div { dt { "Payment account, guaranteed" } dd { (id(&given.partner.payment_account_id)) } }
+                    div { dt { "Payment account, not guaranteed" } dd { (id(&given.partner.payment_account_id_non_guaranteed)) } }
+                    div { dt { "Payment profile" } dd { (id(&given.acquiring_partner.payment_profile_id)) } }
+                } @else {
+                    div { dt { "Signed in as" } dd { (id(&console.account)) } }
+                }
+                @if let Some(sftp) = console.ctx.config.sftp { div { dt { "Reports over SFTP" } dd { (id(&sftp.to_string())) } } }
+            }
+            p.muted { "The API keys stand in the credentials file that the network end writes (" code { "--credentials-file" } ")." }
+        }
+    }
+}
+
+/// The first calls as commands.
+fn first_calls(base: &str, credentials: Option<&Credentials>) -> Markup {
     let partner = credentials.map_or("<partner account id>", |given| given.partner.account_id.as_str());
     let payment_account = credentials.map_or("<payment account id>", |given| given.partner.payment_account_id.as_str());
     let first_call = format!("curl -u \":$API_KEY\" {base}/v2/notification/webhooks");
+    let body = serde_json::to_string_pretty(&first_payment(payment_account, "order-1")).unwrap_or_default();
     let first_payment = format!(
-        "curl -u \":$API_KEY\" -H 'content-type: application/json' \\\n  {base}/v2/accounts/{partner}/payment/authorize -d '{{\n  \
-         \"currency\": \"EUR\",\n  \"request_payment_transaction\": {{\"amount\": 4990, \"payment_transaction_reference\": \"order-1\"}},\n  \
-         \"acquiring_config\": {{\"payment_account_id\": \"{payment_account}\"}},\n  \
-         \"supplementary_purchase_data\": {{\"line_items\": [{{\"name\": \"Mug\", \"quantity\": 2, \"total_amount\": 4990}}]}},\n  \
-         \"step_up_config\": {{\"payment_request_reference\": \"order-1\", \"customer_interaction_config\": {{\n    \
-         \"method\": \"HANDOVER\", \"return_url\": \"https://shop.example/return\"}}}}\n}}'"
+        "curl -u \":$API_KEY\" -H 'content-type: application/json' \\\n  {base}/v2/accounts/{partner}/payment/authorize -d '{body}'"
     );
+    html! {
+        section.stack aria-labelledby="calls-title" {
+            h2 id="calls-title" { "The first calls, with curl" }
+            p { "Put the Acquiring Partner's key into " code { "API_KEY" } ". The second answers " code { "STEP_UP_REQUIRED" } " with a url for the shopper." }
+            (command("first-call", &first_call))
+            (command("first-payment", &first_payment))
+        }
+    }
+}
+
+/// An authorization as an integration would send it.
+pub(super) fn first_payment(payment_account: &str, reference: &str) -> Value {
+    json!({
+        "currency": "EUR",
+        "request_payment_transaction": {"amount": 4990, "payment_transaction_reference": reference},
+        "acquiring_config": {"payment_account_id": payment_account},
+        "supplementary_purchase_data": {"line_items": [{"name": "Mug", "quantity": 2, "total_amount": 4990}]},
+        "step_up_config": {"payment_request_reference": reference, "customer_interaction_config":
+            {"method": "HANDOVER", "return_url": "https://shop.example/return"}},
+    })
+}
+
+fn test_shoppers() -> Markup {
     let shoppers = [
         ("customer@email.se", "Approved at once, as is anybody who is not in this list"),
         ("customer+denied@email.se", "Declined"),
@@ -279,72 +367,21 @@ pub(super) fn overview(console: &Console, credentials: Option<&Credentials>) -> 
         ("customer+pend-accept-05@email.se", "Approved after five seconds"),
         ("customer+pend-reject-05@email.se", "Declined after five seconds"),
     ];
-    let next = [
-        ("/console/requests", "Watch calls arrive", "Every call with headers and bodies, and why it was refused."),
-        ("/console/payments", "Play the customer", "Complete, decline or abandon a Payment Request without a browser."),
-        (
-            "/console/disputes",
-            "Dispute and settle",
-            "Let a customer object, decide as Klarna; close the day and pay out.",
-        ),
-        ("/console/webhooks", "Follow a webhook", "Deliveries attempt by attempt; send one again."),
-        ("/console/accounts", "Decide about a Partner", "Compliance decisions, disabled and terminated products."),
-        ("/console/faults", "Break something", "Latency, refusals, lost answers, webhooks out of order."),
-        ("/console/snapshots", "Move the clock", "See what expires. Go back to a snapshot, or begin again."),
-        ("/websdk/try", "Try the Web SDK", "Presentation, buttons and messaging on a page, and a payment."),
-        ("/docs", "Read the reference", "Every operation with its fields, and a call to paste."),
-    ];
-    let body = html! {
-        h1 { "A Klarna Network to test against" }
-        p.lead {
-            "This server answers as the Klarna Network does: the same paths, states, errors and webhooks. Point your integration's base url "
-            "here and change nothing else. Nothing moves real money, and everything is kept across restarts."
-        }
-        dl.facts.card {
-            div { dt { "Base url" } dd { (id(base)) } }
-            @if let Some(given) = credentials {
-                div { dt { "Acquiring Partner" } dd { (id(&given.acquiring_partner.account_id)) } }
-                div { dt { "Partner" } dd { (id(&given.partner.account_id)) } }
-                div { dt { "Payment account, guaranteed" } dd { (id(&given.partner.payment_account_id)) } }
-                div { dt { "Payment account, not guaranteed" } dd { (id(&given.partner.payment_account_id_non_guaranteed)) } }
-                div { dt { "Payment profile" } dd { (id(&given.acquiring_partner.payment_profile_id)) } }
-                @if let Some(sftp) = console.ctx.config.sftp { div { dt { "Reports over SFTP" } dd { (id(&sftp.to_string())) } } }
-            } @else {
-                div { dt { "Signed in as" } dd { (id(&console.account)) } }
-            }
-        }
-        div.pair {
-            section.stack aria-labelledby="first-call-title" {
-                h2 id="first-call-title" { "A first call" }
-                p { "The API keys stand in the credentials file that the network end writes (" code { "--credentials-file" } "). Put the Acquiring Partner's into " code { "API_KEY" } "." }
-                (command("first-call", &first_call))
-            }
-            section.stack aria-labelledby="first-payment-title" {
-                h2 id="first-payment-title" { "A first payment" }
-                p { "The answer is " code { "STEP_UP_REQUIRED" } " with a url for the shopper. Open it, or let a test shopper complete it under " a href="/console/payments" { "Payments" } "." }
-                (command("first-payment", &first_payment))
-            }
-        }
-        section.stack aria-labelledby="next-title" {
-            h2 id="next-title" { "What to try next" }
-            div.three {
-                @for (href, title, text) in next {
-                    div.card { h3 { a href=(href) { (title) } } p.muted { (text) } }
-                }
-            }
-        }
+    html! {
         section.stack aria-labelledby="shoppers-title" {
             h2 id="shoppers-title" { "Test shoppers" }
             p { "Any six digits are a right one-time code, but 999999. What the shopper's address says decides." }
             div.table tabindex="0" role="region" aria-labelledby="shoppers-title" {
-                table {
+                table.compact {
                     thead { tr { th scope="col" { "E-mail" } th scope="col" { "What happens" } } }
-                    tbody { @for (email, what) in shoppers { tr { td { (id(email)) } td { (what) } } } }
+                    tbody { @for (email, what) in shoppers { tr {
+                        td { button.id type="button" data-copy=(email) aria-label={ "Copy " (email) } { (email) } }
+                        td.path { (what) }
+                    } } }
                 }
             }
         }
-    };
-    page(console, "/console", "Overview", body)
+    }
 }
 
 /// Asks for the Acquiring Partner's key.

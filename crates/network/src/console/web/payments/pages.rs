@@ -4,7 +4,7 @@ use kit::http::ApiError;
 use maud::{Markup, html};
 
 use super::super::disputes::opening;
-use super::super::pages::{act, csrf, empty, id, moment, money, object, page, pager, problems, state, time};
+use super::super::pages::{act, csrf, empty, id, moment, money, object, page, pager, problems, state, time, words};
 use super::super::requests::rows;
 use super::super::session::{Console, field};
 use super::{Lists, Payment, ROOM, SIZE};
@@ -113,7 +113,7 @@ pub(super) fn detail(console: &Console, payment: &Payment, error: Option<&ApiErr
                 div { dt { "Account" } dd { (id(&payment.account)) } }
                 div { dt { "Made" } dd { (moment(line.created_at)) } }
                 div { dt { "Authorization expires" } dd { (moment(line.expires_at)) } }
-                div { dt { "Funding" } dd { (line.funding) } }
+                div { dt { "Funding" } dd { (words(&line.funding)) } }
             }
             (bar(line.amount, line.captured, line.refunded + line.charged_back))
             ul.legend {
@@ -163,9 +163,9 @@ pub(super) fn detail(console: &Console, payment: &Payment, error: Option<&ApiErr
 
 fn tone(event_type: &str) -> &'static str {
     match event_type.rsplit('.').next().unwrap_or_default() {
-        "completed" | "created" | "captured" | "funded" => "done",
+        "authorized" | "completed" | "created" | "captured" | "funded" => "done",
         "submitted" | "in-progress" => "waiting",
-        "declined" => "refused",
+        "declined" | "chargeback" => "refused",
         _ => "ended",
     }
 }

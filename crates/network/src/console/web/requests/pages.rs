@@ -96,7 +96,7 @@ pub(super) fn list(
         div.table tabindex="0" role="region" aria-label="Calls" data-tail[first_page] data-last=[first_page.then_some(last)] hidden[calls.is_empty()] {
             table.compact {
                 thead { tr {
-                    th scope="col" { "When" } th scope="col" { "Call" } th scope="col" { "Answer" }
+                    th scope="col" { "When" } th scope="col" { "Answer" } th scope="col" { "Call" }
                     th.amount scope="col" { "Took" } th scope="col" { "Account" }
                 } }
                 tbody { (rows(calls, now)) }
@@ -124,11 +124,11 @@ pub(in crate::console::web) fn rows(calls: &[Call], now: i64) -> Markup {
         @for Call { row, .. } in calls {
             tr id=(row.call_id) {
                 td { (time(row.occurred_at, now)) }
+                td { (status(row.status)) @if let Some(code) = &row.error_code { span.sub { (code) } } @if row.fault_id.is_some() { span.sub { "by a fault rule" } } }
                 td.path {
                     a href={ (HERE) "/" (row.call_id) } { (row.method) " " (row.operation.as_deref().unwrap_or(&row.path)) }
                     @if row.operation.is_some() { span.sub { (row.path) } }
                 }
-                td { (status(row.status)) @if let Some(code) = &row.error_code { span.sub { (code) } } @if row.fault_id.is_some() { span.sub { "by a fault rule" } } }
                 td.amount { (took(row.duration_us)) }
                 td { @if let Some(account) = &row.account_id { (id(account)) } @else { span.muted { "unknown" } } }
             }

@@ -150,13 +150,15 @@ pub(super) fn events(console: &Console, query: &[(String, String)], mut rows: Ve
         @if rows.is_empty() {
             (empty("No event", html! { "Whatever changes makes one: a Payment Request, a capture, an account. " a href="/console" { "Make a first payment" } "." }))
         } @else {
-            div.stack.tight {
-                @for row in &rows {
-                    details.card {
-                        summary { (row.event_type) " · " (time(row.occurred_at, now)) @if row.simulated { " · simulated" } }
-                        p.small { "Event " (id(&row.event_id)) " about " (id(&row.subject_account_id)) }
-                        (json(&row.payload))
-                    }
+            div.table tabindex="0" role="region" aria-label="Events" {
+                table.compact {
+                    thead { tr { th scope="col" { "When" } th scope="col" { "Event, with its payload" } th scope="col" { "About" } th scope="col" { "Id" } } }
+                    tbody { @for row in &rows { tr {
+                        td { (time(row.occurred_at, now)) @if row.simulated { span.sub { "simulated" } } }
+                        td.path { details { summary { (row.event_type) } (json(&row.payload)) } }
+                        td { (id(&row.subject_account_id)) }
+                        td { (id(&row.event_id)) }
+                    } } }
                 }
             }
         }
