@@ -197,6 +197,7 @@ test.describe("on the narrowest screen", () => {
     const full = "market=NO&lamp=9&mug=9&blanket=9&stool=8";
     for (const path of ["", "products/lamp", "cart", "reserved"]) {
       await page.goto(`${demo.shop}/${path}?${full}&order=TT-00000000`);
+      if (/products|cart/.test(path)) await expect(page.getByTestId("message")).toContainText(/\w/);
       await expectNoSidewaysScroll(page, `the shop's ${path || "front page"}`);
     }
     await page.goto(checkout(demo, full, "page"));

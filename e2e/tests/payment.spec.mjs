@@ -9,12 +9,18 @@ test("a shopper pays and the desk captures, refunds and voids", async ({ page, d
   await expect(page.getByTestId("basket")).toContainText("Nothing in it yet");
   await page.getByRole("link", { name: "Look at all four" }).click();
   await page.getByTestId("add-lamp").click();
+  // A page that is left before its message came says so on the console.
+  const message = async () => expect(page.getByTestId("message")).toContainText(/\w/);
+  await message();
   await page.getByRole("link", { name: "Shop", exact: true }).click();
   await page.getByTestId("add-mug").click();
+  await message();
   await page.getByTestId("more-mug").click();
+  await message();
   await expect(page.getByTestId("quantity-mug")).toHaveText("2");
   await expect(page.getByTestId("total")).toHaveText("€141.90");
   await page.getByTestId("to-checkout").click();
+  await expect(page.locator("#pay-form")).toHaveAttribute("data-ready", "true");
   await page.getByTestId("way-server").click();
   await expect(page.getByTestId("total")).toHaveText("€141.90");
   await page.getByRole("button", { name: "Pay with Klarna" }).click();
@@ -146,6 +152,7 @@ test("prices, plans and amounts follow the market", async ({ page, demo }) => {
   await page.getByRole("button", { name: "Change" }).click();
   await page.getByTestId("to-cart").click();
   await expect(page.getByTestId("total")).toHaveText("318.00\u00a0SEK");
+  await expect(page.getByTestId("message")).toContainText(/\w/);
   await page.goto(checkout(demo, "market=US&mug=2"));
   await page.getByTestId("pay").click();
   await expect(page.getByTestId("amount")).toHaveAttribute("data-minor", "5895");

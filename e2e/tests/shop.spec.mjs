@@ -13,8 +13,12 @@ const expressButton = (page) => page.getByTestId("express").getByRole("button");
 async function toCheckout(page, demo, mode = "DEVICE_BEST") {
   await page.goto(demo.shop);
   await page.getByRole("link", { name: "Marsh lamp", exact: true }).click();
+  // A page that is left before its message came says so on the console.
+  await expect(page.getByTestId("message")).toContainText(/\w/);
   await page.getByTestId("add-lamp").click();
+  await expect(page.getByTestId("message")).toContainText(/\w/);
   await page.getByTestId("to-checkout").click();
+  await expect(page.locator("#pay-form")).toHaveAttribute("data-ready", "true");
   if (mode !== "DEVICE_BEST") await page.getByTestId(`mode-${mode}`).click();
   await expect(page.locator("#pay-form")).toHaveAttribute("data-ready", "true");
 }
