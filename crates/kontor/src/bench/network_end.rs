@@ -160,7 +160,7 @@ impl Bench {
     async fn lists(&self) -> Result<Value> {
         self.progress.set_message("lists");
         let lists = [
-            "/testing/transactions?size=100".to_owned(),
+            format!("/testing/accounts/{}/transactions?size=100", self.credentials.partner.account_id),
             "/testing/events?size=100".to_owned(),
             "/testing/deliveries?size=100".to_owned(),
             "/v2/notification/webhooks".to_owned(),
