@@ -110,7 +110,7 @@ REQUEST=$(jq -er .payment_request.payment_request_id <<< "$stepped")
 URL=$(jq -er .payment_request.state_context.customer_interaction.payment_request_url <<< "$stepped")
 say 'payment request' "$REQUEST"
 
-# 5. The shopper: four forms in a browser, here a cookie jar.
+# 5. The shopper, who is here for the first time: five forms in a browser, here a cookie jar.
 page() { curl -sS -L --cookie "$work/jar" --cookie-jar "$work/jar" -o "$work/page.html" -w '%{url_effective}' "$@"; }
 # The value of a hidden field of the form with this id.
 hidden() {
@@ -134,6 +134,8 @@ step() { # FORM ACTION FIELD=VALUE...
 }
 step contact-form contact contact=ada@shop.example
 step code-form code code=123456
+step details-form details given_name=Ada family_name=Example street_address='Musterweg 1' postal_code=10115 city=Berlin \
+    date_of_birth=1990-05-17
 step plan-form plan plan=pay_later
 step confirm-form confirm
 say shopper "approved, sent back to $location"
