@@ -6,7 +6,7 @@
 //! | [`api_key`], [`client_identifier`], [`sftp_user`] | three sorts of credentials, each with its text or name |
 //! | [`certificate`], [`certificate_authority`] | client certificates, and who issues them |
 //! | [`mtls`], [`ip_restriction`], [`protection`] | what an account asks of callers beside a key |
-//! | [`sftp_host_key`] | who the SFTP server is |
+//! | [`sftp_host_key`](mod@sftp_host_key) | who the SFTP server is |
 //! | [`bootstrap`] | the first key of an account, by a link that works once |
 //! | [`life`] | when a credential ends by itself, and when it is gone |
 //!
