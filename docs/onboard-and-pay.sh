@@ -132,7 +132,7 @@ step() { # FORM ACTION FIELD=VALUE...
     [ -n "$location" ] || fail "the form $form was not taken: $(grep -o 'id="[a-z]*-error"[^<]*<[^<]*' "$work/page.html" | head -n 3)"
     case $location in "$BASE"*) page "$location" > "$work/at" ;; esac
 }
-step contact-form contact contact=ada@shop.example
+step contact-form contact contact="ada-$run@shop.example"
 step code-form code code=123456
 step details-form details given_name=Ada family_name=Example street_address='Musterweg 1' postal_code=10115 city=Berlin \
     date_of_birth=1990-05-17

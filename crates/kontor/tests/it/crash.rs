@@ -155,11 +155,11 @@ impl End {
     }
 }
 
-/// Below the range from which the system takes ports for outgoing connections: a killed process must get its port back.
 fn is_of_payment(delivery: &Value) -> bool {
     delivery["event_type"].as_str().is_some_and(|kind| kind.starts_with("payment."))
 }
 
+/// Below the range from which the system takes ports for outgoing connections: a killed process must get its port back.
 fn free_address() -> SocketAddr {
     let random = Random::system();
     loop {
