@@ -194,6 +194,8 @@ async fn the_document_lists_every_element_that_tests_may_stand_on() {
     walk_purchase(&end, &mut face).await;
     walk_shipping(&end, &mut face).await;
     walk_sign_in(&end, &mut face).await;
+    // Where a way leads out of these pages, there is nothing of ours to stand on.
+    face.retain(|_, rows| !rows.is_empty());
     let documented = documented();
     let rows = |face: &Face| {
         let lines =
