@@ -4,7 +4,7 @@ import AxeBuilder from "@axe-core/playwright";
 
 import { shop, told } from "../partner.mjs";
 import { expect, test } from "../watch.mjs";
-import { backAtTheShop, choose, identify, openAccount, pay, prove } from "../walk.mjs";
+import { backAtTheShop, checkout, choose, identify, openAccount, pay, prove } from "../walk.mjs";
 
 const someone = () => `someone-${Date.now()}-${Math.random().toString(36).slice(2)}@people.example`;
 
@@ -42,7 +42,7 @@ test("a browser that is remembered goes straight to the ways to pay, until it is
   await page.getByTestId("remember").check();
   await prove(page);
   await page.getByTestId("leave").click();
-  await page.goto(`${demo.shop}/?market=DE&lamp=1`);
+  await page.goto(checkout(demo));
   await page.getByRole("button", { name: "Pay with Klarna" }).click();
   await expect(page).toHaveURL(/\/plan$/);
   await expect(page.getByTestId("account")).toHaveText("c•••@email.de");
@@ -91,7 +91,7 @@ for (const [locale, words] of Object.entries({
         expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(320);
         await expect(page.locator("html")).toHaveAttribute("lang", locale.slice(0, 2));
       };
-      await page.goto(`${demo.shop}/?market=DE&lamp=1`);
+      await page.goto(checkout(demo));
       await page.locator("#pay-form button[type=submit]").first().click();
       await expect(page).toHaveURL(/\/contact$/);
       await check("contact");
