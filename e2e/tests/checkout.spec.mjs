@@ -192,7 +192,9 @@ test("two tabs and double clicks make one payment, and the other tab follows", a
   await approve(journey);
   await page.waitForURL((url) => url.origin === demo.shop);
   await other.bringToFront();
-  await expect(other.getByTestId("end")).toHaveAttribute("data-end", "paid");
+  // It says so, or is back at the shop like the first, where its script saw the payment end before it saw its window closed.
+  const end = () => other.getByTestId("end").getAttribute("data-end", { timeout: 500 }).catch(() => null);
+  await expect.poll(async () => new URL(other.url()).origin === demo.shop || (await end()) === "paid").toBe(true);
   const { reference } = await partner.becomes(session, "COMPLETED");
   expect(await gateway.paymentsOf(reference)).toHaveLength(1);
 });
