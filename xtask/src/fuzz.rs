@@ -34,11 +34,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// As part of a full test run.
-    pub fn brief() -> Self {
-        Self { seconds: 60, examples: 5, seed: 1 }
-    }
-
     /// Reads `[--seconds N] [--examples N] [--seed N]`.
     pub fn parse(args: &[String]) -> Result<Self> {
         let mut options = Self { seconds: 180, examples: 30, seed: 1 };

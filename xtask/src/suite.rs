@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::postgres::Server;
-use crate::{browser, cargo, fuzz, packages, root};
+use crate::{browser, cargo, packages, root};
 
 const POSTGRES_URL: &str = "KONTOR_TEST_POSTGRES_URL";
 const CHROMIUM: &str = "KONTOR_TEST_CHROMIUM";
@@ -60,31 +60,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     // With ARGS somebody wants certain Rust tests.
     if !options.fast && options.passed_on.is_empty() {
         passed &= surroundings.run_browser_tests(&mut notes);
-        passed &= run_fuzzer(&mut notes);
     }
     drop(surroundings);
     for note in notes {
         eprintln!("xtask: {note}");
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A minute of calls that nobody wrote. Where the fuzzer cannot be had, it is left out, and the run says so.
-fn run_fuzzer(notes: &mut Vec<String>) -> bool {
-    let program = match fuzz::install() {
-        Ok(program) => program,
-        Err(error) => {
-            notes.push(format!("the fuzzer was left out: {error:#}"));
-            return true;
-        }
-    };
-    let (passed, note) = match fuzz::call(&program, &fuzz::Options::brief()) {
-        Ok(true) => (true, "the fuzzer found no 5xx".to_owned()),
-        Ok(false) => (false, "the fuzzer FAILED: it found a 5xx (see above)".to_owned()),
-        Err(error) => (false, format!("the fuzzer FAILED to run: {error:#}")),
-    };
-    notes.push(note);
-    passed
 }
 
 struct Surroundings {
