@@ -71,7 +71,13 @@ impl Checkpoints {
     pub(super) fn after_batch(&mut self, writer: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
         if !self.under_way {
-            self.under_way = pages >= self.limits.begin && self.begin.try_send(()).is_ok();
+            if pages >= self.limits.begin {
+                self.under_way = self.begin.try_send(()).is_ok();
+                // Without a mover it is the writer's work again: a log that only grows would fill the disk.
+                if !self.under_way {
+                    checkpoint(writer);
+                }
+            }
             return;
         }
         let done = if pages < self.limits.wait {
@@ -123,28 +129,45 @@ fn checkpoint(connection: &Connection) -> Option<i64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn under_writes_without_a_pause_the_log_is_begun_anew_and_stays_within_its_bound() {
-        const PAGE: u64 = 4_096;
-        let limits = Limits { begin: 50, wait: 200, rest: 10 };
+    const LIMITS: Limits = Limits { begin: 50, wait: 200, rest: 10 };
+    const PAGE: u64 = 4_096;
+
+    /// Writes six hundred pages, one commit each, and tells how large the log and the file are then.
+    fn write_without_a_pause(spoil: impl FnOnce(&mut Checkpoints)) -> (u64, u64) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("busy.db");
         let mut writer = Connection::open(&path).unwrap();
         writer.execute_batch("pragma journal_mode = wal; create table lines (text text not null);").unwrap();
-        let mut checkpoints = Checkpoints::within(limits, &mut writer, &path).unwrap();
+        let mut checkpoints = Checkpoints::within(LIMITS, &mut writer, &path).unwrap();
+        spoil(&mut checkpoints);
         let line = "x".repeat(3_000);
         for _ in 0..600 {
             writer.execute("insert into lines values ($1)", [&line]).unwrap();
             checkpoints.after_batch(&writer);
         }
-
-        let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
-        // A commit writes a handful of pages; a page of the log has a header of its own.
-        let bound = (u64::try_from(limits.wait).unwrap() + 10) * (PAGE + 24);
-        assert!(size("busy.db-wal") <= bound, "the log has {} bytes", size("busy.db-wal"));
-        // Six hundred pages were written: what is not in the log must have been moved.
-        assert!(size("busy.db") > 350 * PAGE, "the file has {} bytes", size("busy.db"));
         let kept: i64 = writer.query_row("select count(*) from lines", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 600);
+        let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+        (size("busy.db-wal"), size("busy.db"))
+    }
+
+    /// A commit writes a handful of pages; a page of the log has a header of its own.
+    fn bytes(pages: i64) -> u64 {
+        (u64::try_from(pages).unwrap() + 10) * (PAGE + 24)
+    }
+
+    #[test]
+    fn under_writes_without_a_pause_the_log_is_begun_anew_and_stays_within_its_bound() {
+        let (log, file) = write_without_a_pause(|_| {});
+        assert!(log <= bytes(LIMITS.wait), "the log has {log} bytes");
+        // What is not in the log must have been moved.
+        assert!(file > 350 * PAGE, "the file has {file} bytes");
+    }
+
+    #[test]
+    fn without_a_mover_the_writer_moves_by_itself() {
+        let (log, file) = write_without_a_pause(|checkpoints| checkpoints.begin = sync_channel(1).0);
+        assert!(log <= bytes(LIMITS.begin), "the log has {log} bytes");
+        assert!(file > 500 * PAGE, "the file has {file} bytes");
     }
 }

@@ -104,7 +104,12 @@ pub(super) async fn note(
     if !store::insert(tx, partner_id, &row).await? {
         return Ok(None);
     }
-    tracing::warn!(partner.id = partner_id, decision.kind = finding.kind, "Klarna decided: {}", finding.outcome);
+    // What lets a Partner in is nothing to look after; an import has thousands of them.
+    if finding.outcome == "APPROVED" {
+        tracing::info!(partner.id = partner_id, decision.kind = finding.kind, "Klarna decided: APPROVED");
+    } else {
+        tracing::warn!(partner.id = partner_id, decision.kind = finding.kind, "Klarna decided: {}", finding.outcome);
+    }
     metrics::counter!("partner_decisions_total", "kind" => finding.kind, "outcome" => finding.outcome.clone())
         .increment(1);
     Ok(Some(view(&row)))

@@ -9,12 +9,12 @@ use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
-use protocol::Currency;
+use protocol::{Currency, Money};
 use serde_json::json;
 
 use super::gateway::{GatewayError, Progress};
 use super::pages::{Failure, failed};
-use super::{Fields, Sent, Shop, goods, order_link, status_of, warn};
+use super::{Fields, Sent, Shop, order_link, status_of, warn};
 use pages::{Fault, OrderPage, Remark};
 
 pub use pages::standing;
@@ -60,7 +60,7 @@ async fn desk(
     let typed = fields.get("amount").map(String::as_str).unwrap_or_default();
     let mut body = json!({});
     if !field.is_empty() {
-        let amount = payment.currency.parse::<Currency>().ok().and_then(|currency| goods::typed(typed, currency));
+        let amount = payment.currency.parse::<Currency>().ok().and_then(|currency| Money::typed(typed, currency));
         let Some(amount) = amount else {
             let reason = "Enter an amount above zero, such as 12.50.";
             let fault = Some(Fault { field, typed: typed.to_owned(), reason });
