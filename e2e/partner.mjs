@@ -11,6 +11,7 @@ const keep = (name) => (...args) => { told.push([name, JSON.parse(JSON.stringify
 const settings = JSON.parse(document.getElementById("settings").textContent);
 const sdk = await import(settings.network + "/web-sdk/v2/klarna.mjs");
 try {
+  if (settings.twice) await sdk.KlarnaSDK({ clientId: settings.clientId });
   const klarna = (window.klarna = await sdk.KlarnaSDK({ clientId: settings.clientId, locale: "en-GB", environment: "playground", ...settings.config }));
   for (const name of ["complete", "abort", "error", "update"]) klarna.Payment.on(name, keep(name));
   klarna.Network.Session.on("tokenupdate", keep("tokenupdate"));
@@ -44,9 +45,9 @@ export const shop = test.extend({
       origin,
       /** Puts a page at a path. */
       put: (path, html, headers) => pages.set(path, { html, headers }),
-      /** A page with these containers, begun. */
-      open: async (page, { config, clientId, path = "/checkout" } = {}) => {
-        const more = { config, ...(clientId && { clientId }) };
+      /** A page with these containers, begun; `twice` puts an instance that nobody listens to before the one of the tests. */
+      open: async (page, { config, clientId, path = "/checkout", twice = false } = {}) => {
+        const more = { config, twice, ...(clientId && { clientId }) };
         pages.set(path, {
           html: `<!doctype html><html lang="en"><title>Checkout</title><script type="application/json" id="settings">${settings(more)}</script>
             <main><div id="icon"></div><div id="header"></div><div id="message"></div><div id="button"></div><div id="other"></div></main>

@@ -16,8 +16,7 @@ export default defineConfig({
   fullyParallel: true,
   // One demo and two browsers: more would only wait for each other on a small machine.
   workers: 2,
-  // A failure that goes away when looked at again is a failure.
-  // Once more, and told as flaky: windows and redirects race with a busy machine.
+  // Once more, and told as flaky by name: windows and redirects race with a busy machine, but so does a fault of ours.
   retries: 1,
   forbidOnly: Boolean(process.env.CI),
   timeout: 60_000,

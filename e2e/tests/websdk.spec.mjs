@@ -114,6 +114,16 @@ shop("a payment by redirect is told once, on the page that it comes back to", as
   expect(await told(page, "complete")).toEqual([]);
 });
 
+shop("of a page's instances, the one that listens is told what the redirect brought", async ({ page, shop }) => {
+  await shop.open(page, { twice: true });
+  await mountButton(page, { initiationMode: "REDIRECT" });
+  await page.locator("#button").getByRole("button").click();
+  await page.waitForURL(/\/requests\/.*\/contact$/);
+  await approve(page);
+  await page.waitForURL(`${shop.origin}/checkout`);
+  await expect.poll(() => told(page, "complete")).toHaveLength(1);
+});
+
 shop("a shopper who leaves by redirect comes back to an abort", async ({ page, shop }) => {
   await shop.open(page);
   await mountButton(page, { initiationMode: "REDIRECT" });

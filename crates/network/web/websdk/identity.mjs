@@ -23,6 +23,8 @@ export class Identity {
   #events = new Emitter("Identity", ["signin", "error", "tokenupdate"]);
   /** Looks whether the shopper closed the window. */
   #watch = 0;
+  /** The state of the sign-in that this instance began: a page may have other instances, without its handlers. */
+  #began = "";
 
   /** @param {Session} session */
   constructor(session) {
@@ -31,7 +33,8 @@ export class Identity {
     // The window's page is one of this site: it tells what it was given.
     new BroadcastChannel(CHANNEL).addEventListener("message", ({ data }) => {
       const attempt = this.#attempt();
-      if (attempt?.isPopup && attempt.state === data?.state) this.#take(attempt, data);
+      const isMine = attempt?.state === data?.state && this.#began === attempt?.state;
+      if (attempt?.isPopup && isMine) this.#take(attempt, data);
     });
   }
 
@@ -104,6 +107,7 @@ export class Identity {
     };
     // A window takes what is kept here with it when it is opened, and it is opened before anything is awaited.
     keep.write("identity", attempt);
+    this.#began = attempt.state;
     const popup = isPopup ? window.open(`${NETWORK}/websdk/opening`, WINDOW, "popup,width=480,height=760") : null;
     if (isPopup && !popup) {
       sayOnce("info", "The browser blocked the window of the sign-in: it goes on in place of this page.");

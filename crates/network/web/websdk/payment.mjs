@@ -12,6 +12,7 @@ import { ButtonElement, curtain, iconPart, linkedPart, make, shadowOf, textPart 
  * @typedef {{ initiationMode?: string, interactionMode?: string, hideOverlay?: boolean }} InitiateOptions
  * @typedef {{ paymentRequestId: string, state: string, previousState?: string, stateReason?: string, amount?: number,
  *   currency?: string, stateContext: Json, [more: string]: any }} PaymentRequest
+ * @typedef {{ read: Promise<void>, ends: { event: string, wire: Json }[], token?: string }} Returned
  */
 
 /** How often a request is looked at while its window is open: the fallback of the message that the window sends. */
@@ -22,6 +23,8 @@ const OPEN_STATES = ["SUBMITTED", "IN_PROGRESS"];
 const MODES = ["DEVICE_BEST", "REDIRECT", "ON_PAGE", "POPUP"];
 const ADDRESS_OF_JOURNEY = /\/(eu|na|oc)\/requests\/([0-9a-f-]{36})\/start$/;
 const REGIONS = /** @type {Record<string, string>} */ ({ eu: "eu1", na: "us1", oc: "ap1" });
+/** Where a page keeps what its redirects left behind: one for all copies of this module. */
+const RETURNED = Symbol.for("websdk:returned");
 const PAYMENT_EVENTS = ["complete", "abort", "error", "shippingaddresschange", "shippingoptionselect", "presentationupdate", "update"];
 
 /** Why a shop does not ship, or not so. */
@@ -139,8 +142,6 @@ export class Payment {
   #presented;
   /** @type {Stage | undefined} */
   #stage;
-  /** What redirects left behind, until somebody listens. @type {{ event: string, request: PaymentRequest }[]} */
-  #returned = [];
 
   /** @param {Session} session */
   constructor(session) {
@@ -607,29 +608,50 @@ export class Payment {
     /** @type {{ id: string, clientId: string }[]} */
     const pending = keep.read("pending") ?? [];
     const mine = pending.filter((each) => each.clientId === clientId);
-    if (mine.length === 0) return;
-    // Taken out first: told once, whatever happens next.
-    keep.write("pending", pending.filter((each) => each.clientId !== clientId));
-    for (const { id } of mine) {
+    const returned = this.#returned();
+    if (mine.length > 0) {
+      // Taken out first: told once, whatever happens next.
+      keep.write("pending", pending.filter((each) => each.clientId !== clientId));
+      returned.read = returned.read.then(() => this.#readReturned(mine.map(({ id }) => id)));
+    }
+    await returned.read;
+    this.#session.update(returned.token);
+    for (const event of ["complete", "abort"]) if (this.#events.has(event)) this.#tellReturned(event);
+  }
+
+  /**
+   * What redirects left behind, until somebody listens. A page may have several instances, of several copies of this module even: the classic
+   * script's own is one, and it may be ready before the one that has the handlers.
+   * @returns {Returned}
+   */
+  #returned() {
+    /** @type {Record<string, Returned>} */
+    const all = (/** @type {any} */ (window)[RETURNED] ??= {});
+    return (all[this.#session.config.clientId] ??= { read: Promise.resolve(), ends: [] });
+  }
+
+  /** @param {string[]} ids */
+  async #readReturned(ids) {
+    const returned = this.#returned();
+    for (const id of ids) {
       try {
         let wire = await this.#read(id);
         // Back without having left by the journey's own way, by the browser's back button say.
         if (wire.state === "IN_PROGRESS") wire = await this.#leave({ id, access: this.#accessTo(id) ?? "" });
-        const event = wire.state === "COMPLETED" ? "complete" : "abort";
-        this.#session.update(wire.state === "COMPLETED" ? wire.state_context?.klarna_network_session_token : undefined);
-        this.#returned.push({ event, request: wire });
+        const isCompleted = wire.state === "COMPLETED";
+        if (isCompleted) returned.token = wire.state_context?.klarna_network_session_token;
+        returned.ends.push({ event: isCompleted ? "complete" : "abort", wire });
       } catch (error) {
         say("warn", `The payment request ${id}, under way before this page was loaded, cannot be read.`, error);
       }
     }
-    for (const event of ["complete", "abort"]) if (this.#events.has(event)) this.#tellReturned(event);
   }
 
   /** @param {string} name */
   async #tellReturned(name) {
-    const due = this.#returned.filter(({ event }) => event === name);
-    this.#returned = this.#returned.filter(({ event }) => event !== name);
-    for (const { request } of due) await this.#end(request, false);
+    const returned = this.#returned();
+    const due = returned.ends.filter(({ event }) => event === name);
+    returned.ends = returned.ends.filter(({ event }) => event !== name);
+    for (const { wire } of due) await this.#end(wire, false);
   }
 }
-
