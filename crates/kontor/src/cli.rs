@@ -726,7 +726,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 128, value_name = "N")]
     pub connections: usize,
 
-    /// Fill the network's database with this many payments, then measure once more.
+    /// Fill the network's database with this many payments, and compare with few.
     #[arg(long, value_name = "N")]
     pub rows: Option<u64>,
 

@@ -41,6 +41,16 @@ impl Report {
         self.succeeded as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// This and an earlier one, as of one run.
+    pub fn after(mut self, earlier: Self) -> Result<Self> {
+        self.succeeded += earlier.succeeded;
+        self.failed += earlier.failed;
+        self.first_failure = earlier.first_failure.or(self.first_failure);
+        self.elapsed += earlier.elapsed;
+        self.latency_us.add(&earlier.latency_us)?;
+        Ok(self)
+    }
+
     /// The report as JSON; latencies in milliseconds.
     pub fn to_json(&self) -> serde_json::Value {
         let ms = |quantile| (self.latency_us.value_at_quantile(quantile) as f64) / 1_000.0;

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -97,7 +97,29 @@ struct Bench {
     credentials: Credentials,
     credentials_file: PathBuf,
     partner_key: String,
+    orders: Orders,
     progress: ProgressBar,
+}
+
+/// Names for what is asked for, as shops choose them: references count up, as order numbers do, and idempotency keys are random.
+#[derive(Clone)]
+struct Orders {
+    next: Arc<AtomicU64>,
+    random: Random,
+}
+
+impl Orders {
+    /// Starts at the time, so that a database that is used again knows none of them.
+    fn new() -> Self {
+        let now = u64::try_from(Clock::system().now()).unwrap_or_default();
+        Self { next: Arc::new(AtomicU64::new(now)), random: Random::system() }
+    }
+
+    /// The next reference, and the idempotency key of its call.
+    fn next(&self) -> (String, HeaderValue) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        (format!("order-{number:016}"), ascii(&self.random.alphanumeric(32)))
+    }
 }
 
 impl Bench {
@@ -110,7 +132,8 @@ impl Bench {
         let network = Role::start("network", &folder.0, &network_args).await?;
         let credentials: Credentials = serde_json::from_slice(&std::fs::read(&credentials_file)?)?;
         let (args, partner_key) = (args.clone(), String::new());
-        Ok(Self { gateway: None, network, folder, args, credentials, credentials_file, partner_key, progress })
+        let orders = Orders::new();
+        Ok(Self { gateway: None, network, folder, args, credentials, credentials_file, partner_key, orders, progress })
     }
 
     async fn start_gateway(&mut self) -> Result<()> {
@@ -238,8 +261,18 @@ impl Bench {
         address: SocketAddr,
         calls: impl Fn(u64) -> Option<Call> + Send + Sync + 'static,
     ) -> Result<Report> {
+        self.throughput_for(Duration::from_secs(self.args.seconds), what, address, calls).await
+    }
+
+    async fn throughput_for(
+        &self,
+        elapsed: Duration,
+        what: &str,
+        address: SocketAddr,
+        calls: impl Fn(u64) -> Option<Call> + Send + Sync + 'static,
+    ) -> Result<Report> {
         self.progress.set_message(what.to_owned());
-        let until = Until::Elapsed(Duration::from_secs(self.args.seconds));
+        let until = Until::Elapsed(elapsed);
         closed_loop(address, self.args.connections, until, calls, |_| ()).await
     }
 
@@ -266,11 +299,11 @@ impl Bench {
         let partner = &self.credentials.partner;
         let path = format!("/v2/accounts/{}/payment/authorize", partner.account_id);
         let payment_account_id = partner.payment_account_id.clone();
-        let random = Random::system();
+        let orders = self.orders.clone();
         move |_| {
-            let reference = random.alphanumeric(20);
+            let (reference, key) = orders.next();
             let mut headers = headers.clone();
-            headers.insert("klarna-idempotency-key", ascii(&reference));
+            headers.insert("klarna-idempotency-key", key);
             let body = json!({
                 "currency": "EUR",
                 "request_payment_transaction": {"amount": 4_990, "payment_transaction_reference": reference},
@@ -304,12 +337,12 @@ impl Bench {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", self.partner_key))?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let random = Random::system();
+        let orders = self.orders.clone();
         let next = Arc::new(AtomicUsize::new(usize::try_from(first)?));
         Ok(move |_| {
-            let reference = random.alphanumeric(20);
+            let (reference, key) = orders.next();
             let mut headers = headers.clone();
-            headers.insert("idempotency-key", ascii(&reference));
+            headers.insert("idempotency-key", key);
             let token = tokens.get(next.fetch_add(1, Ordering::Relaxed))?;
             let mut body = json!({"amount": 4_990, "currency": "EUR", "reference": reference, "capture": "MANUAL",
                 "klarna_network_session_token": token});

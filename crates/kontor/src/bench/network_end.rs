@@ -1,7 +1,11 @@
 //! `kontor bench network`: the network's end alone, by class of operation.
+//!
+//! With `--rows N`, one end with few payments and one with N are measured in turn, slice by slice. A shared machine may be half as fast a minute
+//! later: what is compared must be measured side by side.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
@@ -10,57 +14,131 @@ use kit::random::Random;
 use serde_json::{Map, Value, json};
 
 use super::load::{self, Call, Report, Until, closed_loop};
-use super::{Bench, Folder, ascii, checked, folder_mb, machine, per_call, purchase, round, spinner};
+use super::{Bench, Folder, checked, folder_mb, machine, per_call, purchase, round, spinner};
 use crate::cli::BenchArgs;
 
 /// Resources that reads choose from.
 const KNOWN: u64 = 2_000;
 /// How often each list is called; the median counts.
 const LIST_CALLS: usize = 15;
+/// Into how many slices a measurement of two ends is cut.
+const SLICES: u64 = 5;
+/// Between slices, so that what an end does after its answers is not counted as the other's.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// `kontor bench network`
 pub async fn network_end(args: &BenchArgs) -> Result<()> {
     let progress = spinner()?;
-    let bench = Bench::start(args, Folder::new()?, progress.clone()).await?;
-    let mut results = Map::new();
-    results.insert("machine".to_owned(), machine());
-    results.insert("database".to_owned(), args.postgres.as_ref().map_or("sqlite", |_| "postgresql").into());
-    results.insert("connections".to_owned(), args.connections.into());
-    let known = bench.know().await?;
-    bench.warm_up(bench.network.address, bench.network_calls()?).await?;
-    let before = bench.classes(&known).await?;
-    results.insert("memory_mb".to_owned(), json!(bench.network.resident_mb()));
-    if let Some(rows) = args.rows {
-        bench.fill(rows).await?;
-        // Of the new ones, so that reads go all over the database.
-        let known = bench.know().await?;
-        let after = bench.classes(&known).await?;
-        results.insert("ratios".to_owned(), ratios(&before, &after));
-        results.insert(format!("with_{rows}_payments"), after);
-        results.insert("memory_mb_after".to_owned(), json!(bench.network.resident_mb()));
-        results.insert("database_mb".to_owned(), json!(folder_mb(&bench.folder.0)));
+    let start = async || Bench::start(args, Folder::new()?, progress.clone()).await;
+    let mut results = json!({"machine": machine(), "connections": args.connections,
+        "database": args.postgres.as_ref().map_or("sqlite", |_| "postgresql")});
+    let few = Subject::new(start().await?).await?;
+    results["memory_mb"] = json!(few.bench.network.resident_mb());
+    match args.rows {
+        None => results["classes"] = alone(&few).await?,
+        Some(rows) => {
+            let large = start().await?;
+            large.fill(rows).await?;
+            // Its reads choose from the newest, so that they go all over the database.
+            let large = Subject::new(large).await?;
+            let (of_few, of_large, ratios) = side_by_side(&few, &large).await?;
+            results["classes"] = of_few;
+            results[format!("with_{rows}_payments")] = of_large;
+            results["ratios"] = ratios;
+            results["memory_mb_after"] = json!(large.bench.network.resident_mb());
+            results["database_mb"] = json!(folder_mb(&large.bench.folder.0));
+        }
     }
-    results.insert("classes".to_owned(), before);
     progress.finish_and_clear();
-    println!("{}", serde_json::to_string_pretty(&Value::Object(results))?);
+    println!("{}", serde_json::to_string_pretty(&results)?);
     Ok(())
 }
 
+/// A network end, and what can be asked of it.
+struct Subject {
+    bench: Bench,
+    classes: Vec<(&'static str, Calls)>,
+}
+
+/// Makes the call of a number.
+type Calls = Arc<dyn Fn(u64) -> Option<Call> + Send + Sync>;
+
+impl Subject {
+    async fn new(bench: Bench) -> Result<Self> {
+        bench.warm_up(bench.network.address, bench.network_calls()?).await?;
+        let classes = bench.classes(&bench.know().await?)?;
+        Ok(Self { bench, classes })
+    }
+
+    /// Measures one class for some time, and says what a call cost.
+    async fn measure(&self, name: &str, calls: &Calls, elapsed: Duration) -> Result<(Report, Value)> {
+        let network = &self.bench.network;
+        let before = network.processor_seconds();
+        let calls = Arc::clone(calls);
+        let report = self.bench.throughput_for(elapsed, name, network.address, move |number| calls(number)).await?;
+        let cost = per_call(before, network.processor_seconds(), &report);
+        Ok((report, cost))
+    }
+}
+
+async fn alone(subject: &Subject) -> Result<Value> {
+    let elapsed = Duration::from_secs(subject.bench.args.seconds);
+    let mut found = Map::new();
+    for (name, calls) in &subject.classes {
+        let (report, cost) = subject.measure(name, calls, elapsed).await?;
+        found.insert((*name).to_owned(), told(name, report, &[cost])?);
+    }
+    found.insert("lists".to_owned(), subject.bench.lists().await?);
+    Ok(Value::Object(found))
+}
+
+/// What each end gave, and by class the median of the slices' ratios: the large end's throughput as a share of the other's.
+async fn side_by_side(few: &Subject, large: &Subject) -> Result<(Value, Value, Value)> {
+    let elapsed = Duration::from_secs(few.bench.args.seconds) / u32::try_from(SLICES)?;
+    let (mut of_few, mut of_large, mut ratios) = (Map::new(), Map::new(), Map::new());
+    for ((name, few_calls), (_, large_calls)) in few.classes.iter().zip(&large.classes) {
+        let ends = [(few, few_calls), (large, large_calls)];
+        let (mut reports, mut costs, mut shares) = ([None, None], [Vec::new(), Vec::new()], Vec::new());
+        for slice in 0..SLICES {
+            let mut per_second = [0.0; 2];
+            // Each goes first in turn.
+            for end in if slice % 2 == 0 { [0, 1] } else { [1, 0] } {
+                let (subject, calls) = ends[end];
+                let (report, cost) = subject.measure(name, calls, elapsed).await?;
+                per_second[end] = report.per_second();
+                costs[end].push(cost);
+                reports[end] = Some(match reports[end].take() {
+                    Some(earlier) => report.after(earlier)?,
+                    None => report,
+                });
+                tokio::time::sleep(PAUSE).await;
+            }
+            shares.push(per_second[1] / per_second[0]);
+        }
+        shares.sort_by(f64::total_cmp);
+        ratios.insert((*name).to_owned(), json!(round(shares[shares.len() / 2])));
+        for ((report, costs), found) in reports.into_iter().zip(&costs).zip([&mut of_few, &mut of_large]) {
+            found.insert((*name).to_owned(), told(name, report.context("no slice was measured")?, costs)?);
+        }
+    }
+    of_few.insert("lists".to_owned(), few.bench.lists().await?);
+    of_large.insert("lists".to_owned(), large.bench.lists().await?);
+    Ok((Value::Object(of_few), Value::Object(of_large), Value::Object(ratios)))
+}
+
+/// A report as JSON, with the median of what a call cost.
+fn told(name: &str, report: Report, costs: &[Value]) -> Result<Value> {
+    let mut costs: Vec<f64> = costs.iter().filter_map(Value::as_f64).collect();
+    costs.sort_by(f64::total_cmp);
+    let mut found = report.to_json();
+    found["processor_us_per_call"] = json!(costs.get(costs.len() / 2));
+    checked(report, found).with_context(|| name.to_owned())
+}
+
 /// Ids to read.
-#[derive(Clone)]
 struct Known {
     transactions: Arc<Vec<String>>,
     requests: Arc<Vec<String>>,
-}
-
-/// Throughput after, as a share of before, by class.
-fn ratios(before: &Value, after: &Value) -> Value {
-    let classes = before.as_object().into_iter().flatten();
-    let ratio = |name: &String, found: &Value| {
-        let (was, is) = (found["per_second"].as_f64()?, after[name]["per_second"].as_f64()?);
-        Some((name.clone(), json!(round(is / was))))
-    };
-    Value::Object(classes.filter_map(|(name, found)| ratio(name, found)).collect())
 }
 
 impl Bench {
@@ -85,11 +163,11 @@ impl Bench {
     fn request_creations(&self) -> Result<impl Fn(u64) -> Call + Clone + Send + Sync + 'static> {
         let (path, headers) = (self.account_path("/payment/requests"), self.network_headers(&[])?);
         let payment_account_id = self.credentials.partner.payment_account_id.clone();
-        let random = Random::system();
+        let orders = self.orders.clone();
         Ok(move |_| {
-            let reference = random.alphanumeric(20);
+            let (reference, key) = orders.next();
             let mut headers = headers.clone();
-            headers.insert("klarna-idempotency-key", ascii(&reference));
+            headers.insert("klarna-idempotency-key", key);
             let body = json!({"currency": "EUR", "amount": 4_990, "payment_request_reference": reference,
                 "customer_interaction_config": {"method": "HANDOVER", "return_url": "https://shop.example/return"},
                 "acquiring_config": {"payment_account_id": payment_account_id},
@@ -99,61 +177,47 @@ impl Bench {
     }
 
     /// A GET of one of these paths, chosen at random.
-    fn reads(&self, paths: Vec<String>) -> Result<impl Fn(u64) -> Option<Call> + Clone + Send + Sync + 'static> {
-        let (headers, random, paths) = (self.network_headers(&[])?, Random::system(), Arc::new(paths));
-        Ok(move |_| {
+    fn reads(&self, paths: Vec<String>) -> Result<Calls> {
+        let (headers, random) = (self.network_headers(&[])?, Random::system());
+        Ok(Arc::new(move |_| {
             let index = random.below(u64::try_from(paths.len()).unwrap_or(1));
             let path = paths.get(usize::try_from(index).unwrap_or_default())?.clone();
             Some(Call { method: Method::GET, path, headers: headers.clone(), body: Bytes::new() })
-        })
+        }))
     }
 
-    fn captures(&self, known: &Known) -> Result<impl Fn(u64) -> Option<Call> + Clone + Send + Sync + 'static> {
-        let (headers, random) = (self.network_headers(&[])?, Random::system());
+    fn captures(&self, known: &Known) -> Result<Calls> {
+        let (headers, orders) = (self.network_headers(&[])?, self.orders.clone());
         let account = self.account_path("");
         let transactions = Arc::clone(&known.transactions);
-        Ok(move |number| {
+        Ok(Arc::new(move |number| {
             // A cent of each in turn: 4,990 of them each can give.
             let index = usize::try_from(number).ok()? % transactions.len();
             let path = format!("{account}/payment/transactions/{}/capture", transactions[index]);
-            let reference = random.alphanumeric(20);
+            let (reference, key) = orders.next();
             let mut headers = headers.clone();
-            headers.insert("klarna-idempotency-key", ascii(&reference));
+            headers.insert("klarna-idempotency-key", key);
             let body = json!({"capture_amount": 1, "payment_capture_reference": reference}).to_string();
             Some(Call { method: Method::POST, path, headers, body: Bytes::from(body) })
-        })
+        }))
     }
 
-    async fn classes(&self, known: &Known) -> Result<Value> {
-        let mut classes = Map::new();
+    fn classes(&self, known: &Known) -> Result<Vec<(&'static str, Calls)>> {
         let payment = |kind: &str, ids: &Arc<Vec<String>>| -> Vec<String> {
             ids.iter().map(|id| self.account_path(&format!("/payment/{kind}/{id}"))).collect()
         };
         let presentation = self.account_path("/payment/presentation?locale=de-DE&currency=EUR&amount=4990&intents=PAY");
-        let reads = [
-            ("read_transaction", payment("transactions", &known.transactions)),
-            ("read_request", payment("requests", &known.requests)),
-            ("read_account", vec![self.account_path("")]),
-            ("presentation", vec![presentation]),
-            ("list_signing_keys", vec!["/v2/notification/signing-keys".to_owned()]),
-        ];
-        for (name, paths) in reads {
-            classes.insert(name.to_owned(), self.class(name, self.reads(paths)?).await?);
-        }
-        classes.insert("authorize".to_owned(), self.class("authorize", self.network_calls()?).await?);
         let requests = self.request_creations()?;
-        classes.insert("create_request".to_owned(), self.class("create_request", move |n| Some(requests(n))).await?);
-        classes.insert("capture".to_owned(), self.class("capture", self.captures(known)?).await?);
-        classes.insert("lists".to_owned(), self.lists().await?);
-        Ok(Value::Object(classes))
-    }
-
-    async fn class(&self, name: &str, calls: impl Fn(u64) -> Option<Call> + Send + Sync + 'static) -> Result<Value> {
-        let before = self.network.processor_seconds();
-        let report: Report = self.throughput(name, self.network.address, calls).await?;
-        let mut found = report.to_json();
-        found["processor_us_per_call"] = per_call(before, self.network.processor_seconds(), &report);
-        checked(report, found).with_context(|| name.to_owned())
+        Ok(vec![
+            ("read_transaction", self.reads(payment("transactions", &known.transactions))?),
+            ("read_request", self.reads(payment("requests", &known.requests))?),
+            ("read_account", self.reads(vec![self.account_path("")])?),
+            ("presentation", self.reads(vec![presentation])?),
+            ("list_signing_keys", self.reads(vec!["/v2/notification/signing-keys".to_owned()])?),
+            ("authorize", Arc::new(self.network_calls()?)),
+            ("create_request", Arc::new(move |number| Some(requests(number)))),
+            ("capture", self.captures(known)?),
+        ])
     }
 
     /// The median time of each list call, in milliseconds, and the slowest of them.
@@ -202,8 +266,23 @@ impl Bench {
         let calls = self.network_calls()?;
         let until = Until::Calls(rows);
         let filled = closed_loop(self.network.address, self.args.connections, until, calls, told).await?;
-        checked(filled, Value::Null).map(drop)
+        checked(filled, Value::Null)?;
+        self.progress.set_message("waiting for the disk to write what the filling left");
+        sync_files(&self.folder.0)
     }
+}
+
+/// Has the disk write what it holds of the files in a folder and below.
+fn sync_files(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync_files(&path)?;
+        } else {
+            std::fs::File::open(&path)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 fn ids(bodies: &[Bytes], id: impl Fn(&Value) -> &Value) -> Result<Vec<String>> {
