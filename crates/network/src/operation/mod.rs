@@ -39,7 +39,7 @@ pub use category::Category;
 pub(crate) use once::InFlight;
 pub use once::once;
 pub(crate) use perform::{Performed, perform};
-pub use query::Query;
+pub use query::{Parameters, Query};
 pub use route::{Content, Doc, Param, Route, ShapeOf, Source, Who};
 
 /// The path parameter that names the account acted for.

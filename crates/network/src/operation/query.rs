@@ -36,43 +36,53 @@ impl Param {
     }
 }
 
+/// The parameters of an operation, made ready once.
+#[derive(Debug)]
+pub struct Parameters {
+    params: Vec<Param>,
+    shape: Shape,
+}
+
+impl Parameters {
+    pub fn new(params: Vec<Param>) -> Self {
+        let row = |param: &Param| {
+            let row = Row::new(param.path().join(".") + if param.many { "[]" } else { "" }, param.kind.clone());
+            if param.required { row.required() } else { row }
+        };
+        let shape = Shape::new(params.iter().map(row), &[]);
+        Self { params, shape }
+    }
+
+    /// Reads and checks a query.
+    ///
+    /// # Errors
+    /// 400 naming every faulty parameter.
+    pub fn read(&self, raw: Option<&str>) -> Result<Query, ApiError> {
+        let raw = raw.unwrap_or_default();
+        let pairs: Vec<_> = form_urlencoded::parse(raw.as_bytes()).filter(|(_, value)| !value.is_empty()).collect();
+        let mut object = Value::Object(Map::new());
+        for param in &self.params {
+            if param.many {
+                let values = many(raw, param.name.trim_end_matches("[]"));
+                put(&mut object, &param.path(), values.into_iter().map(|value| typed(&param.kind, value)).collect());
+            } else if let Some((_, value)) = pairs.iter().find(|(name, _)| name == param.name) {
+                put(&mut object, &param.path(), typed(&param.kind, value.clone().into_owned()));
+            }
+        }
+        let faults = self.shape.check(&object);
+        if faults.is_empty() { Ok(Query(object)) } else { Err(invalid(faults)) }
+    }
+}
+
 /// What was asked for. An empty value is what a form or a template leaves behind: absent. Of a parameter that cannot be repeated
 /// the first counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query(Value);
 
 impl Query {
-    /// Reads and checks.
-    ///
-    /// # Errors
-    /// 400 naming every faulty parameter.
-    pub fn read(raw: Option<&str>, params: &[Param]) -> Result<Self, ApiError> {
-        let raw = raw.unwrap_or_default();
-        let mut object = Value::Object(Map::new());
-        let mut rows = Vec::with_capacity(params.len());
-        for param in params {
-            let path = param.path();
-            let mut row = path.join(".");
-            if param.many {
-                let values: Value = many(raw, param.name.trim_end_matches("[]"))
-                    .into_iter()
-                    .map(|value| typed(&param.kind, value))
-                    .collect();
-                put(&mut object, &path, values);
-                row.push_str("[]");
-            } else {
-                let named = |name: &str| name == param.name;
-                let first =
-                    form_urlencoded::parse(raw.as_bytes()).find(|(name, value)| named(name) && !value.is_empty());
-                if let Some((_, value)) = first {
-                    put(&mut object, &path, typed(&param.kind, value.into_owned()));
-                }
-            }
-            let row = Row::new(row, param.kind.clone());
-            rows.push(if param.required { row.required() } else { row });
-        }
-        let faults = Shape::new(rows, &[]).check(&object);
-        if faults.is_empty() { Ok(Self(object)) } else { Err(invalid(faults)) }
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self(Value::Object(Map::new()))
     }
 
     /// A text.
@@ -124,7 +134,8 @@ mod tests {
             Param::new("intents[]", WORDS).many(),
             Param::new("acquiring_config[payment_account_reference]", Kind::Text { min: 1, max: 5 }),
         ];
-        Query::read(Some(query), &params)
+        Parameters::new(params.into())
+            .read(Some(query))
             .map_err(|error| error.validation_errors.iter().map(|fault| fault.parameter.clone()).collect::<Vec<_>>())
     }
 

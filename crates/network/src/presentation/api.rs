@@ -1,5 +1,7 @@
 //! `…/payment/presentation`, its variants, `…/payment/messaging/…`; and, without a key, what their links lead to.
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -25,7 +27,7 @@ use super::messaging::{Placement, messaging};
 use super::pages;
 use super::present::{AMOUNT_MAX, Asked, Variant, present, variants};
 use crate::ctx::Ctx;
-use crate::operation::{Category, Doc, OnBehalf, Param, Parts, Query, Reply, Route, Source, Who};
+use crate::operation::{Category, Doc, OnBehalf, Param, Parameters, Parts, Query, Reply, Route, Source, Who};
 use crate::tokens::{self, Brought, Recognition};
 
 /// Seconds that an answer may be kept (RULINGS §2).
@@ -157,6 +159,10 @@ fn messaging_params() -> Vec<Param> {
     params
 }
 
+static PRESENTATION: LazyLock<Parameters> = LazyLock::new(|| Parameters::new(presentation_params()));
+static VARIANTS: LazyLock<Parameters> = LazyLock::new(|| Parameters::new(variants_params()));
+static MESSAGING: LazyLock<Parameters> = LazyLock::new(|| Parameters::new(messaging_params()));
+
 /// Base64 in either alphabet, padded or not; a `+` that a query turned into a space is one again.
 fn is_app_url(text: &str) -> bool {
     const LENIENT: GeneralPurposeConfig =
@@ -233,7 +239,7 @@ pub async fn show(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let query = Query::read(query.as_deref(), &presentation_params())?;
+    let query = PRESENTATION.read(query.as_deref())?;
     let currency = currency(&query).ok_or_else(|| missing("currency"))?;
     let asked = asked(&on, &query, currency);
     let needs_amount = asked.intents.is_empty()
@@ -250,7 +256,7 @@ pub async fn show(
     .await?;
     // What a customer's token changed is that customer's.
     let age = (who == Recognition::stranger()).then_some(PRESENTATION_AGE_S);
-    Ok(kept(&headers, age, &shown.json()))
+    Ok(kept(&headers, age, &shown.into_json()))
 }
 
 async fn show_variants(
@@ -259,7 +265,7 @@ async fn show_variants(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let query = Query::read(query.as_deref(), &variants_params())?;
+    let query = VARIANTS.read(query.as_deref())?;
     let currency = currency(&query).ok_or_else(|| missing("currency"))?;
     let asked = asked(&on, &query, currency);
     let (tag, ctx_of_unit) = (asked.locale.tag(), ctx.clone());
@@ -272,14 +278,14 @@ async fn show_variants(
             })
         })
         .await?;
-    let view = |variant: &Variant| {
+    let view = |variant: Variant| {
         json!({
             "minimum_amount": variant.minimum,
             "maximum_amount": variant.maximum,
-            "presentation": variant.presentation.json(),
+            "presentation": variant.presentation.into_json(),
         })
     };
-    let list: Vec<Value> = found.iter().map(view).collect();
+    let list: Vec<Value> = found.into_iter().map(view).collect();
     Ok(kept(&headers, Some(VARIANTS_AGE_S), &json!({"currency": currency, "locale": tag, "variants": list})))
 }
 
@@ -294,7 +300,7 @@ pub async fn promote(
     parts: Parts,
     (headers, RawQuery(query)): (HeaderMap, RawQuery),
 ) -> Result<Response, ApiError> {
-    let query = Query::read(query.as_deref(), &messaging_params())?;
+    let query = MESSAGING.read(query.as_deref())?;
     let locale = Locale::read(query.text("locale").unwrap_or_default(), query.text("country"));
     let home = protocol::Market::by_country(&locale.country).map(protocol::Market::currency);
     let mut faults = Vec::new();

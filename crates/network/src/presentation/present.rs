@@ -105,15 +105,12 @@ impl Presentation {
     }
 
     /// As the Presentation API answers it.
-    pub fn json(&self) -> Value {
+    pub fn into_json(self) -> Value {
         let mut object = Map::new();
         object.insert("instruction".to_owned(), json!(self.instruction.as_str()));
         let status = self.instruction.payment_status().map(|status| json!(status));
-        let members = [
-            ("payment_status", status),
-            ("payment_option", self.option.clone()),
-            ("saved_payment_option", self.saved_option.clone()),
-        ];
+        let members =
+            [("payment_status", status), ("payment_option", self.option), ("saved_payment_option", self.saved_option)];
         for (name, value) in members {
             if let Some(value) = value {
                 object.insert(name.to_owned(), value);

@@ -19,8 +19,8 @@ use super::store::{self, EnablementRow, ProfileRow};
 use crate::accounts;
 use crate::ctx::Ctx;
 use crate::operation::{
-    Call, Category, Content, Doc, OnBehalf, Param, Query, Reply, Route, Source, Who, check, conflict, forbidden,
-    not_found,
+    Call, Category, Content, Doc, OnBehalf, Param, Parameters, Query, Reply, Route, Source, Who, check, conflict,
+    forbidden, not_found,
 };
 use crate::paging::{From, Page, Wanted};
 
@@ -291,7 +291,7 @@ async fn read_program_plan(
     let plans = program_plans(&ctx, &on).await?;
     let plan = plans.into_iter().find(|plan| plan.id().as_str() == id);
     let plan = plan.ok_or_else(|| not_found("The payment program plan does not exist."))?;
-    let query = Query::read(query.as_deref(), &plan_params())?;
+    let query = Parameters::new(plan_params()).read(query.as_deref())?;
     let version = numbered(plan.versions.all(), &query)?.unwrap_or_else(|| plan.versions.at(ctx.clock.now()));
     let programs: Vec<_> = version.programs().filter(|program| is_wanted(program, &query)).collect();
     let mut object = page(
@@ -371,7 +371,7 @@ async fn read_program(State(ctx): State<Ctx>, on: OnBehalf, Path(id): Path<Strin
         versions.any(|version| version.programs().any(|other| other == *program))
     });
     let program = found.ok_or_else(|| not_found("The payment program does not exist."))?;
-    Ok(Reply::json(StatusCode::OK, &program_view(program, &Query::read(None, &[])?)))
+    Ok(Reply::json(StatusCode::OK, &program_view(program, &Query::empty())))
 }
 
 /// The programs that an account's plan has now.
@@ -387,7 +387,7 @@ async fn list_programs(
     wanted: Wanted,
     RawQuery(query): RawQuery,
 ) -> Result<Reply, ApiError> {
-    let query = Query::read(query.as_deref(), &program_params())?;
+    let query = Parameters::new(program_params()).read(query.as_deref())?;
     let (account, now) = (on.account, ctx.clock.now());
     let (programs, enablements) = ctx
         .db
@@ -541,7 +541,7 @@ async fn read_price_plan(
 ) -> Result<Reply, ApiError> {
     let plan = price_plans(&ctx, &on).await?.into_iter().find(|plan| plan.id().as_str() == id);
     let plan = plan.ok_or_else(|| not_found("The price plan does not exist."))?;
-    let query = Query::read(query.as_deref(), &price_params())?;
+    let query = Parameters::new(price_params()).read(query.as_deref())?;
     // Ours: a number says more than a moment.
     let moment = query.text("date_time").and_then(|text| text.parse::<Timestamp>().ok());
     let at = moment.map_or_else(|| ctx.clock.now(), |moment| moment.as_micros());
