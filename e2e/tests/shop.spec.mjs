@@ -281,6 +281,106 @@ for (const way of ["page", "server"]) {
   });
 }
 
+/** From the account's page to Klarna, and back signed in. */
+async function signIn(page, demo, from = `${demo.shop}/account`) {
+  await page.goto(from);
+  await page.getByTestId("sign-in").click();
+  await page.getByTestId("contact").fill("customer@email.de");
+  await page.getByTestId("continue").click();
+  await page.getByTestId("code").fill("123456");
+  await page.getByTestId("continue").click();
+  await page.getByTestId("share").click();
+  await expectHeading(page, "Good to see you, Test");
+}
+
+const cookie = async (page, name) => (await page.context().cookies()).find((cookie) => cookie.name === name);
+
+test("signed in: what was saved pays with one press in another tab and on another device, until it is taken back", async ({ page, context, browser, demo, gateway }) => {
+  // Somebody else may already have told this browser who they are: that name must not become the person's.
+  await context.addCookies([{ name: "tallow_tern_person", value: "chosen-by-somebody-else", url: demo.shop }]);
+  await signIn(page, demo, `${demo.shop}/account?${LAMP_DE.basket}`);
+  expect(await cookie(page, "tallow_tern_person")).toMatchObject({ httpOnly: true, sameSite: "Lax" });
+  expect((await cookie(page, "tallow_tern_person")).value).not.toBe("chosen-by-somebody-else");
+  expect(await cookie(page, "tallow_tern_attempt")).toBeUndefined();
+  // The cart is still there.
+  await expect(page.getByTestId("to-cart")).toContainText("1");
+  await expectNothingSerious(page, "account, signed in");
+
+  await page.goto(`${checkout(demo, LAMP_DE.basket, "page")}&mode=REDIRECT`);
+  await expect(page.locator("#pay-form")).toHaveAttribute("data-instruction", "PRESELECT_KLARNA");
+  await expect(page.getByTestId("email")).toHaveValue("customer@email.de");
+  await page.getByTestId("remember").getByRole("checkbox").check();
+  await klarnaButton(page).click();
+  // No code again: the journey knows who signed in.
+  await page.waitForURL(/\/plan$/);
+  await choose(page);
+  await page.getByTestId("confirm").click();
+  const first = await capture(page, demo, gateway);
+  expect((await gateway.payment(first)).customer_token_id).toMatch(/^ctk_/);
+
+  const tab = await context.newPage();
+  await tab.goto(demo.shop);
+  await tab.getByTestId("to-account").click();
+  await expectHeading(tab, "Good to see you, Test");
+  await expect(tab.getByTestId("saved")).toContainText("Active");
+  await expect(tab.getByTestId("orders").getByRole("row")).toHaveCount(2);
+  await tab.goto(checkout(demo, "market=DE&mug=1", "page"));
+  await expect(tab.locator("#pay-form")).toHaveAttribute("data-ready", "true");
+  await expect(tab.getByTestId("method-saved").getByRole("radio")).toBeChecked();
+  await tab.getByRole("button", { name: "Pay €28.90 now" }).click();
+  const second = await capture(tab, demo, gateway, 2_890);
+  expect(await gateway.events(second)).not.toContain("payment.requires_customer_action");
+
+  const elsewhere = await browser.newContext({ locale: "en-GB" });
+  const device = await elsewhere.newPage();
+  await signIn(device, demo);
+  await expect(device.getByTestId("orders").getByRole("row")).toHaveCount(3);
+  await device.getByTestId("forget").click();
+  await expect(device.getByTestId("saved")).toContainText("Taken back");
+  await elsewhere.close();
+
+  await page.goto(checkout(demo, "market=DE&mug=1", "page"));
+  await expect(page.locator("#pay-form")).toHaveAttribute("data-ready", "true");
+  await expect(page.getByTestId("method-saved")).toHaveCount(0);
+  await page.getByTestId("to-account").click();
+  await page.getByTestId("leave-account").click();
+  await expect(page.getByTestId("sign-in")).toBeVisible();
+  await expect(page.getByTestId("orders")).toHaveCount(0);
+  expect(await cookie(page, "tallow_tern_person")).toBeUndefined();
+  expect(await cookie(page, "tallow_tern_network")).toBeUndefined();
+  await page.goto(checkout(demo, LAMP_DE.basket, "page"));
+  await expect(page.getByTestId("email")).toHaveValue("");
+});
+
+test("what a browser saved stays the browser's: it is not whose who signs in there", async ({ page, demo, gateway }) => {
+  await page.goto(checkout(demo));
+  await page.getByTestId("remember").getByRole("checkbox").check();
+  await page.getByTestId("pay").click();
+  await approve(page);
+  await backAtTheShop(page, demo, "AUTHORIZED");
+  await page.getByTestId("to-account").click();
+  const token = await page.getByTestId("saved").locator(".id").innerText();
+  await signIn(page, demo);
+  await expect(page.getByTestId("saved")).not.toContainText(token);
+  await page.getByTestId("leave-account").click();
+  await expect(page.getByTestId("saved")).toContainText(token);
+});
+
+test("a sign-in that this browser did not begin is refused, and one that is ended is no fault", async ({ page, demo }) => {
+  const answer = await page.goto(`${demo.shop}/account/signed-in?code=stolen&state=unknown`);
+  expect(answer.status()).toBe(422);
+  await expectHeading(page, "You are not signed in");
+  await page.goto(`${demo.shop}/account`);
+  await page.getByTestId("sign-in").click();
+  // Another answer than its own does not end the sign-in that is under way.
+  const asked = page.url();
+  expect((await page.goto(`${demo.shop}/account/signed-in?error=access_denied&state=unknown`)).status()).toBe(422);
+  await page.goto(asked);
+  await page.getByTestId("leave").click();
+  await expect(page.getByTestId("notice")).toContainText("You ended the sign-in");
+  await expect(page.getByTestId("sign-in")).toBeVisible();
+});
+
 test("hosted: the gateway's page takes the payment, and leads back to the order", async ({ page, demo, gateway }) => {
   await page.goto(checkout(demo));
   await page.getByTestId("way-hosted").click();

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::{self, DemoArgs, GatewayArgs, KlarnaArgs, ListenArgs, NetworkArgs, Side, StorageArgs};
 use crate::roles::{self, Running};
 use crate::shop::account::Accounts;
+use crate::shop::account::sign_in::SignInConfig;
 use crate::shop::sdk::SdkConfig;
 use crate::shop::{self, ShopConfig};
 
@@ -182,7 +183,13 @@ pub async fn stay_up(args: &DemoArgs) -> Result<()> {
             client_id: storefront::client_id(&args.data_dir, &ends, &shop_url).await?,
             payment_account_id: ends.credentials.partner.payment_account_id.clone(),
         },
-        accounts: Accounts { db: accounts, clock: Clock::system(), random: Random::system() },
+        sign_in: SignInConfig { issuer: format!("{}/eu/lp/idp", ends.network.url) },
+        accounts: Accounts {
+            db: accounts,
+            clock: Clock::system(),
+            random: Random::system(),
+            is_secure: shop_url.starts_with("https:"),
+        },
     })?;
     println!("{}", banner(&shop_url, &ends, &args.data_dir));
     server.run(stack(shop, StackConfig::default()), shop_stop).await;

@@ -33,13 +33,15 @@ use axum::extract::rejection::FormRejection;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
-use kit::outbound::ClientError;
+use kit::http::compressed;
+use kit::outbound::{ClientError, UpstreamConfig, upstream_client};
 use kit::random::Random;
 use maud::Markup;
 use secrecy::SecretString;
 use url::Url;
 
 use account::Accounts;
+use account::sign_in::SignInConfig;
 use gateway::{Gateway, GatewayError, Payment};
 use pages::Links;
 use sdk::SdkConfig;
@@ -58,12 +60,14 @@ pub struct ShopConfig {
     pub sdk: SdkConfig,
     /// Who its shoppers are.
     pub accounts: Accounts,
+    /// Where they sign in.
+    pub sign_in: SignInConfig,
 }
 
 /// Why the shop cannot open.
 #[derive(Debug, thiserror::Error)]
 pub enum ShopError {
-    #[error("making the client of the gateway")]
+    #[error("making a client for calls")]
     Client(#[from] ClientError),
     #[error("the address of the Web SDK's script does not fit into a header")]
     ScriptUrl(#[from] http::header::InvalidHeaderValue),
@@ -77,6 +81,9 @@ pub(crate) struct Shop {
     sdk: SdkConfig,
     policy: HeaderValue,
     accounts: Accounts,
+    sign_in: SignInConfig,
+    /// For Klarna's sign-in.
+    http: reqwest::Client,
     random: Random,
 }
 
@@ -108,16 +115,19 @@ pub fn router(config: ShopConfig) -> Result<Router, ShopError> {
         policy: policy(&config.sdk)?,
         sdk: config.sdk,
         accounts: config.accounts,
+        sign_in: config.sign_in,
+        http: upstream_client(UpstreamConfig::default())?,
         random: Random::system(),
     });
-    Ok(Router::new()
+    let routes = Router::new()
         .merge(catalogue::routes())
         .merge(checkout::routes())
         .merge(express::routes())
         .merge(order::routes())
         .merge(account::routes())
         .with_state(shop)
-        .merge(files::routes()))
+        .merge(files::routes());
+    Ok(compressed(routes))
 }
 
 impl Shop {

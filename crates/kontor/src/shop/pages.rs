@@ -108,7 +108,7 @@ impl Page<'_> {
                         a.brand href=(self.basket.link("/")) { (tern()) (NAME) }
                         nav aria-label="Shop" {
                             a href=(self.basket.link("/")) aria-current=[current(Here::Shop)] { "Shop" }
-                            a href="/account" data-testid="to-account" aria-current=[current(Here::Account)] { "Account" }
+                            a href=(self.basket.link("/account")) data-testid="to-account" aria-current=[current(Here::Account)] { "Account" }
                             a href=(self.basket.link("/cart")) id="to-cart" data-testid="to-cart" aria-current=[current(Here::Cart)] {
                                 "Cart"
                                 @if count > 0 { " " span.count { (count) span.visually-hidden { " things" } } }

@@ -117,7 +117,9 @@ async function offerKlarna({ Payment }) {
     for (const other of others) other.toggleAttribute("hidden", presentation.instruction === "SHOW_ONLY_KLARNA");
     if (!option) choose("collect");
     else {
-      if (presentation.instruction !== "SHOW_KLARNA") choose("klarna");
+      // Whoever saved a way to pay is known anyhow, and pays by that.
+      const isSaved = Boolean(form.querySelector("[name=method][value=saved]"));
+      if (presentation.instruction !== "SHOW_KLARNA" && !isSaved) choose("klarna");
       for (const name of ["icon", "header", "badge", "terms"]) {
         const [place, part] = [at(`klarna-${name}`), option[name]?.component?.({ shape: "rectangle" })];
         if (place) place.textContent = "";

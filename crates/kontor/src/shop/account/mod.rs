@@ -1,27 +1,31 @@
 //! A shopper's account: what Klarna lets us charge without asking again, and what was bought.
 //!
-//! An account begins with the first press of "remember this": a browser that was here before is known by its cookie. What may be
-//! charged stays at the gateway, under the account's id as its reference; the shop holds no token of Klarna's.
+//! An account begins with a sign-in, and is then the person's on every device; or with the first press of "remember this" by somebody who is not
+//! signed in, and is then the browser's. The two never become one. What may be charged stays at the gateway, under the account's id as
+//! its reference; the shop holds no customer token of Klarna's.
 
+pub mod cookies;
 mod pages;
+pub mod sign_in;
 mod store;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Form, State};
+use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use kit::clock::{Clock, DAY_US};
+use kit::clock::Clock;
 use kit::db::{Db, DbError, Migrations};
 use kit::random::Random;
 use sha2::{Digest as _, Sha256};
 
 use super::gateway::CustomerToken;
+use super::goods::Basket;
 use super::pages::Failure;
-use super::{Sent, Shop, status_of, warn};
+use super::{Fields, Sent, Shop, status_of, warn};
+use cookies::{BROWSER, NETWORK_SESSION, PERSON, with_cookie};
 
 pub use store::Account;
 
@@ -29,8 +33,7 @@ pub use store::Account;
 pub const MIGRATIONS: &[Migrations] =
     &[Migrations { set: "shop", files: &[("0001_accounts", include_str!("../../../migrations/0001_accounts.sql"))] }];
 
-const COOKIE_NAME: &str = "tallow_tern";
-const SESSION_DAYS: i64 = 180;
+const SESSION_BYTES: usize = 32;
 /// Orders that the account's page lists.
 const ORDERS_MAX: i64 = 10;
 
@@ -40,21 +43,24 @@ pub struct Accounts {
     pub db: Db,
     pub clock: Clock,
     pub random: Random,
+    /// Whether the shop is reached by HTTPS: its cookies then travel by nothing else.
+    pub is_secure: bool,
 }
 
 /// The page and what it sends.
 pub fn routes() -> Router<Arc<Shop>> {
     Router::new()
         .route("/account", get(show))
+        .route("/account/sign-in", get(sign_in::begin))
+        .route(sign_in::CALLBACK, get(sign_in::finish))
         .route("/account/forget", post(forget))
         .route("/account/leave", post(leave))
 }
 
-/// What a browser's cookie holds.
-fn session(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value).filter(|value| !value.is_empty())
+/// What Klarna knows a shopper by who signed in: for its SDK, and for the gateway.
+pub fn network_session<'a>(headers: &'a HeaderMap, account: Option<&Account>) -> Option<&'a str> {
+    account?.subject.as_ref()?;
+    NETWORK_SESSION.of(headers)
 }
 
 fn digest(session: &str) -> String {
@@ -62,17 +68,29 @@ fn digest(session: &str) -> String {
 }
 
 impl Accounts {
-    /// Whose browser this is, if we know.
+    /// Who this is, if we know: the person who signed in, or else the browser.
     ///
     /// # Errors
     /// [`DbError`].
     pub async fn of(&self, headers: &HeaderMap) -> Result<Option<Account>, DbError> {
-        let Some(session) = session(headers) else { return Ok(None) };
-        let (digest, now) = (digest(session), self.clock.now());
-        self.db.read(move |tx| Box::pin(async move { store::of_session(tx, &digest, now).await })).await
+        let digests: Vec<String> =
+            [PERSON, BROWSER].into_iter().filter_map(|cookie| cookie.of(headers)).map(digest).collect();
+        let now = self.clock.now();
+        self.db
+            .read(move |tx| -> kit::db::UnitFuture<'_, Result<Option<Account>, DbError>> {
+                Box::pin(async move {
+                    for digest in &digests {
+                        if let Some(account) = store::of_session(tx, digest, now).await? {
+                            return Ok(Some(account));
+                        }
+                    }
+                    Ok(None)
+                })
+            })
+            .await
     }
 
-    /// Whose browser this is; an account is made if there is none yet, and the cookie that will tell.
+    /// The same; an account is made for the browser if there is none yet, and the cookie that will tell.
     ///
     /// # Errors
     /// [`DbError`].
@@ -81,18 +99,53 @@ impl Accounts {
             return Ok((known, None));
         }
         let now = self.clock.now();
-        let (account_id, session) = (format!("acc_{}", self.random.id(now).simple()), self.random.base64url(24));
+        let (account_id, session) = (self.account_id(now), self.random.base64url(SESSION_BYTES));
         let digest = digest(&session);
         let account = Account { account_id: account_id.clone(), name: None, email: None, subject: None };
         self.db
             .write(move |tx| {
                 Box::pin(async move {
                     store::insert(tx, &account_id, now).await?;
-                    store::begin_session(tx, &digest, &account_id, now, now + SESSION_DAYS * DAY_US).await
+                    store::begin_session(tx, &digest, &account_id, now, now + BROWSER.lasts_us()).await
                 })
             })
             .await?;
-        Ok((account, Some(cookie(&session, SESSION_DAYS))))
+        Ok((account, Some(BROWSER.set(&session, self.is_secure))))
+    }
+
+    /// Begins a session of the person whom Klarna names, under a name that nobody knew before; their session of before in this browser
+    /// ends. What the browser saved for whoever sat at it stays the browser's: were it to become this person's, they could have it
+    /// charged from anywhere.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn sign_in(
+        &self,
+        headers: &HeaderMap,
+        subject: &str,
+        name: Option<String>,
+        email: Option<String>,
+    ) -> Result<HeaderValue, DbError> {
+        let now = self.clock.now();
+        let (fresh, session) = (self.account_id(now), self.random.base64url(SESSION_BYTES));
+        let (before, begun, subject) = (PERSON.of(headers).map(digest), digest(&session), subject.to_owned());
+        self.db
+            .write(move |tx| -> kit::db::UnitFuture<'_, Result<(), DbError>> {
+                Box::pin(async move {
+                    let said = (subject.as_str(), name.as_deref(), email.as_deref());
+                    let account_id = store::of_subject_or_new(tx, &fresh, said, now).await?;
+                    if let Some(before) = &before {
+                        store::end_session(tx, before).await?;
+                    }
+                    store::begin_session(tx, &begun, &account_id, now, now + PERSON.lasts_us()).await
+                })
+            })
+            .await?;
+        Ok(PERSON.set(&session, self.is_secure))
+    }
+
+    fn account_id(&self, now: i64) -> String {
+        format!("acc_{}", self.random.id(now).simple())
     }
 
     /// Notes that an order is an account's.
@@ -105,21 +158,6 @@ impl Accounts {
             .write(move |tx| Box::pin(async move { store::note_order(tx, &account_id, &payment_id, now).await }))
             .await
     }
-}
-
-/// Ours alone, sent when the shopper comes back from Klarna, and never to another site's forms.
-fn cookie(session: &str, days: i64) -> HeaderValue {
-    let age = days * 24 * 60 * 60;
-    HeaderValue::try_from(format!("{COOKIE_NAME}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax"))
-        .expect("base64url and digits are header text")
-}
-
-/// Lets the browser keep a new account's cookie.
-pub fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
 }
 
 impl Shop {
@@ -138,7 +176,7 @@ impl Shop {
         }
     }
 
-    /// Whose browser this is; a database that does not answer knows nobody.
+    /// Who this is; a database that does not answer knows nobody.
     pub(super) async fn visitor(&self, headers: &HeaderMap) -> Option<Account> {
         self.accounts.of(headers).await.unwrap_or_else(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, "reading an account");
@@ -147,7 +185,7 @@ impl Shop {
     }
 }
 
-async fn show(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
+async fn show(State(shop): State<Arc<Shop>>, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
     let account = shop.visitor(&headers).await;
     let mut orders = Vec::new();
     let mut tokens = Vec::new();
@@ -167,7 +205,15 @@ async fn show(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
             Vec::new()
         });
     }
-    shop.page(StatusCode::OK, pages::account(&shop, account.as_ref(), &tokens, &orders))
+    let page = pages::AccountPage {
+        shop: &shop,
+        basket: Basket::read(&query),
+        account: account.as_ref(),
+        tokens: &tokens,
+        orders: &orders,
+        has_ended: query.get("sign-in").is_some_and(|how| how == "ended"),
+    };
+    shop.page(StatusCode::OK, page.render())
 }
 
 /// Takes back the leave to charge: here, at the gateway, and through it at Klarna.
@@ -195,9 +241,11 @@ async fn forget(State(shop): State<Arc<Shop>>, headers: HeaderMap, sent: Sent) -
     }
 }
 
-/// This browser is no longer known. What may be charged stays until it is taken back.
+/// The person is signed out; of nobody's, the browser is no longer known. What may be charged stays until it is taken back.
 async fn leave(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    if let Some(session) = session(&headers) {
+    let is_person = shop.visitor(&headers).await.is_some_and(|account| account.subject.is_some());
+    let cookie = if is_person { PERSON } else { BROWSER };
+    if let Some(session) = cookie.of(&headers) {
         let digest = digest(session);
         let ended = shop.accounts.db.write(move |tx| Box::pin(async move { store::end_session(tx, &digest).await }));
         let ended: Result<(), DbError> = ended.await;
@@ -205,22 +253,6 @@ async fn leave(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
             tracing::warn!(error = &error as &dyn std::error::Error, "ending a session");
         }
     }
-    with_cookie(Redirect::to("/account").into_response(), Some(cookie("", 0)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_read_from_among_other_cookies() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(session(&headers), None);
-        headers.insert(COOKIE, HeaderValue::from_static("theme=dark; tallow_tern=abc; other=tallow_tern"));
-        assert_eq!(session(&headers), Some("abc"));
-        headers.insert(COOKIE, HeaderValue::from_static("tallow_tern="));
-        assert_eq!(session(&headers), None);
-        let cookie = cookie("abc", 1);
-        assert_eq!(cookie.to_str().unwrap(), "tallow_tern=abc; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax");
-    }
+    let left = with_cookie(Redirect::to("/account").into_response(), Some(cookie.clear(shop.accounts.is_secure)));
+    with_cookie(left, Some(NETWORK_SESSION.clear(shop.accounts.is_secure)))
 }

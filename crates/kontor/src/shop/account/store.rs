@@ -22,6 +22,21 @@ pub async fn of_session(tx: &mut Tx, digest: &str, now: i64) -> Result<Option<Ac
     tx.fetch_optional(sql, params![digest, now]).await
 }
 
+/// The account of a person whom Klarna names by this subject, with what it says of them now; made if there is none.
+pub async fn of_subject_or_new(
+    tx: &mut Tx,
+    fresh: &str,
+    (subject, name, email): (&str, Option<&str>, Option<&str>),
+    now: i64,
+) -> Result<String, DbError> {
+    row! { struct IdRow { account_id: String } }
+    let sql = "insert into accounts (account_id, subject, name, email, created_at) values ($1, $2, $3, $4, $5)
+        on conflict (subject) where subject is not null do update set name = excluded.name, email = excluded.email
+        returning account_id";
+    let row: Option<IdRow> = tx.fetch_optional(sql, params![fresh, subject, name, email, now]).await?;
+    Ok(row.map_or_else(|| fresh.to_owned(), |row| row.account_id))
+}
+
 pub async fn insert(tx: &mut Tx, account_id: &str, now: i64) -> Result<(), DbError> {
     let sql = "insert into accounts (account_id, created_at) values ($1, $2)";
     tx.execute(sql, params![account_id, now]).await.map(drop)

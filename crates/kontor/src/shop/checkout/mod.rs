@@ -13,7 +13,8 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
-use super::account::with_cookie;
+use super::account::cookies::with_cookie;
+use super::account::network_session;
 use super::gateway::{GatewayError, Payment};
 use super::goods::{self, Basket};
 use super::pages::Failure;
@@ -82,6 +83,7 @@ async fn show(State(shop): State<Arc<Shop>>, headers: HeaderMap, Query(query): Q
         order: &goods::order_number(&shop.random),
         email: account.as_ref().and_then(|account| account.email.as_deref()).unwrap_or_default(),
         saved: shop.saved(account.as_ref()).await.is_some(),
+        network_session: network_session(&headers, account.as_ref()),
         way,
         mode: mode.unwrap_or(MODES[0].0),
         failure: None,
@@ -126,6 +128,8 @@ async fn take(
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "making an account"),
         }
     }
+    // Whoever signed in is known to Klarna, also where the page runs no SDK.
+    wish.session_token = wish.session_token.or_else(|| network_session(headers, account.as_ref()).map(str::to_owned));
     let payment = attempt::begin(shop, wish).await?;
     if let Some(account) = &account {
         shop.note_order(account, &payment.id).await;
@@ -171,9 +175,20 @@ impl Shop {
         warn(error, "taking a payment");
         let again = "Press “Pay with Klarna” again: for the same order you are never charged twice.";
         let failure = Failure::of(error, "take the payment", again);
-        let saved = self.saved(self.visitor(headers).await.as_ref()).await.is_some();
+        let account = self.visitor(headers).await;
+        let saved = self.saved(account.as_ref()).await.is_some();
         let mode = MODES[0].0;
-        let page = CheckoutPage { shop: self, basket, order, email, saved, way, mode, failure: Some(&failure) };
+        let page = CheckoutPage {
+            shop: self,
+            basket,
+            order,
+            email,
+            saved,
+            network_session: network_session(headers, account.as_ref()),
+            way,
+            mode,
+            failure: Some(&failure),
+        };
         self.page(status_of(error), page.render())
     }
 }

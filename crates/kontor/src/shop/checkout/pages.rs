@@ -16,6 +16,8 @@ pub struct CheckoutPage<'a> {
     pub email: &'a str,
     /// Whether the shopper can be charged without being asked again.
     pub saved: bool,
+    /// What Klarna knows a shopper by who signed in.
+    pub network_session: Option<&'a str>,
     pub way: Way,
     /// The Web SDK's `initiationMode`.
     pub mode: &'a str,
@@ -27,6 +29,9 @@ impl CheckoutPage<'_> {
         let script = (self.way == Way::OwnPage).then(|| {
             let mut told = sdk::told(self.shop, self.basket, self.order);
             told["mode"] = json!(self.mode);
+            if let Some(token) = self.network_session {
+                told["sdk"]["klarnaNetworkSessionToken"] = json!(token);
+            }
             (files::SCRIPT.href.as_str(), told)
         });
         let page = Page {
