@@ -668,6 +668,17 @@ pub enum SecretsCommand {
         #[command(flatten)]
         side: SideArgs,
     },
+    /// Makes a new key that signs the network end's `id_token`s.
+    ///
+    /// It is published at once beside the one of before, signs as soon as nobody can be without it, and the old one is deleted when all
+    /// that it signed has expired. The network end does the same by itself every ninety days. Works beside running processes.
+    RotateSignIn {
+        /// Delete the keys of before now: for keys that somebody else may have. What they signed is refused.
+        #[arg(long)]
+        at_once: bool,
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -48,8 +48,8 @@ pub struct Inner {
     pub(crate) in_flight: InFlight,
     /// The keys that sign tokens, once they were read.
     pub(crate) token_keys: KeyCache,
-    /// The key that signs for sign-ins, once it was read.
-    pub(crate) signing_key: crate::identity::KeyCache,
+    /// The keys that sign for sign-ins, as they were last read.
+    pub(crate) signing_keys: crate::identity::KeyCache,
     /// Sees every call, for the request log.
     pub(crate) observer: Observer,
     /// How often a transaction of this process made work for the workers, committed or not.
@@ -75,7 +75,7 @@ impl Ctx {
             family: Family::default(),
             in_flight: InFlight::default(),
             token_keys: KeyCache::default(),
-            signing_key: crate::identity::KeyCache::default(),
+            signing_keys: crate::identity::KeyCache::default(),
             observer,
             work: AtomicU64::new(0),
             ordinal: AtomicI64::new(0),
@@ -111,6 +111,7 @@ impl Ctx {
     pub(crate) fn forget(&self) {
         self.verified_keys.forget();
         self.family.forget();
+        self.signing_keys.forget();
     }
 
     pub(crate) fn next_ordinal(&self) -> i64 {

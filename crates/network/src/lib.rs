@@ -90,6 +90,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0210_sign_in", include_str!("../migrations/0210_sign_in.sql")),
             ("0220_settlement_files", include_str!("../migrations/0220_settlement_files.sql")),
             ("0221_disputes_in_order", include_str!("../migrations/0221_disputes_in_order.sql")),
+            ("0230_sign_ins_that_are_over", include_str!("../migrations/0230_sign_ins_that_are_over.sql")),
         ],
     },
 ];

@@ -10,7 +10,7 @@ use axum::Router;
 use kit::clock::Clock;
 use kit::db::{Db, DbConfig, DbError};
 use kit::http::serve::BindError;
-use kit::http::{ServeConfig, Server, StackConfig, health, stack};
+use kit::http::{ServeConfig, Server, StackConfig, compressed, health, stack};
 use kit::idempotency;
 use kit::jobs::Worker;
 use kit::outbound::{ClientError, OutboundClient, OutboundConfig};
@@ -160,15 +160,14 @@ pub fn router(ctx: &Ctx) -> Router {
         let db = db.clone();
         async move { db.ping().await.map_err(Into::into) }
     });
+    // What shoppers and developers read. The console is not among it: its pages show calls beside what was searched for.
+    let read = journey::routes().merge(identity::routes()).merge(presentation::public_routes()).with_state(ctx.clone());
+    let read = compressed(read.merge(websdk::routes(ctx)).merge(reference::routes(ctx)));
     operation::router(ctx, routes(&ctx.config))
-        .merge(journey::routes().with_state(ctx.clone()))
-        .merge(identity::routes().with_state(ctx.clone()))
-        .merge(presentation::public_routes().with_state(ctx.clone()))
+        .merge(read)
         .merge(console::pages(ctx))
         .merge(credentials::page_routes().with_state(ctx.clone()))
         .merge(portal::page_routes().with_state(ctx.clone()))
-        .merge(websdk::routes(ctx))
-        .merge(reference::routes(ctx))
         .merge(health::routes(readiness))
 }
 
@@ -211,6 +210,7 @@ impl Network {
         db.write(move |tx| Box::pin(disputes::jobs::start(tx, now))).await?;
         db.write(move |tx| Box::pin(settlements::jobs::start(tx, now))).await?;
         db.write(move |tx| Box::pin(portal::start(tx, now))).await?;
+        db.write(move |tx| Box::pin(identity::jobs::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
@@ -232,6 +232,7 @@ impl Network {
         let worker = disputes::jobs::register(worker, &ctx);
         let worker = settlements::jobs::register(worker, &ctx);
         let worker = portal::register(worker, &ctx);
+        let worker = identity::jobs::register(worker, &ctx);
         let mut stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()

@@ -2,9 +2,12 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use kit::clock::{Clock, MINUTE_US};
 use kit::db::Db;
+use kit::random::Random;
 use kit::sealed::{self, KeyCount, Sweep, Tally};
 use kit::secret_box::{Keyring, SecretBox};
+use network::identity::keys::{self, Rotation};
 
 use crate::cli::{SecretsCommand, Side, SideArgs, StorageArgs};
 
@@ -37,8 +40,35 @@ pub async fn secrets(command: &SecretsCommand) -> Result<()> {
             let db = side.open().await?;
             check(&db, &secrets, side.side).await?;
         }
+        SecretsCommand::RotateSignIn { at_once, storage } => rotate_sign_in(*at_once, storage).await?,
     }
     Ok(())
+}
+
+async fn rotate_sign_in(at_once: bool, storage: &StorageArgs) -> Result<()> {
+    let secrets = existing(storage)?;
+    let db = storage.open(Side::Network, network::MIGRATIONS).await?;
+    let clock = Clock::system();
+    clock.set_offset(network::seed::clock_offset(&db).await?);
+    let ctx = network::ctx::Ctx::new(db, clock, Random::system(), secrets, network::config::Config::default());
+    let rotation = if at_once { Rotation::AtOnce } else { Rotation::Gentle };
+    keys::rotate(&ctx, rotation).await.context("rotating the key of sign-ins; run the command again")?;
+    match rotation {
+        Rotation::AtOnce => {
+            println!("a new key signs within a minute; what those of before signed is refused from then on")
+        }
+        Rotation::Gentle => println!(
+            "a new key is published and signs in {} minutes; the one of before is deleted {} minutes later",
+            minutes(keys::LEAD_US),
+            minutes(keys::TRAIL_US)
+        ),
+    }
+    Ok(())
+}
+
+/// Rounded up.
+fn minutes(us: i64) -> i64 {
+    (us + MINUTE_US - 1) / MINUTE_US
 }
 
 /// The keys, never new ones: those would open nothing.

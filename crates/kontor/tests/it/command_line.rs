@@ -167,10 +167,33 @@ async fn a_rotated_key_may_go_once_everything_is_resealed() {
     assert!(said("reseal").1.contains(" 0 moved to key"), "again, it finds nothing to do");
 }
 
+#[tokio::test]
+async fn the_key_of_sign_ins_is_rotated_beside_a_network_end() {
+    let folder = tempfile::tempdir().unwrap();
+    seeded(folder.path()).await;
+    let data = folder.path().to_str().unwrap();
+    let keys = || {
+        let output = kontor(&["secrets", "check", "--side", "network", "--data-dir", data]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split_once("network_keys.sealed ")
+            .and_then(|(_, rest)| rest.chars().next())
+            .and_then(|digit| digit.to_digit(10))
+    };
+    let before = keys().unwrap_or(0);
+    for (more, kept, said) in
+        [(&[][..], 1, "published"), (&[], 2, "minutes later"), (&["--at-once"], 1, "refused from then on")]
+    {
+        let output = kontor(&[&["secrets", "rotate-sign-in", "--data-dir", data], more].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains(said), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(keys(), Some(before + kept), "{text}");
+    }
+}
+
 #[test]
 fn secrets_are_not_looked_at_with_a_key_made_just_now() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["check", "reseal"] {
+    for command in ["check", "reseal", "rotate-sign-in"] {
         let said = errors(&["secrets", command, "--data-dir", folder.path().to_str().unwrap()]);
         assert!(said.contains("--secrets-file"), "{said}");
     }

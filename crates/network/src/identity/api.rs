@@ -20,7 +20,7 @@ use kit::http::ApiError;
 use serde_json::{Map, Value, json};
 
 use super::grants::{self, Desk, Exchanged, Exchanger, Presented};
-use super::keys::signing_key;
+use super::keys::{PUBLISHED_S, key_set};
 use super::request::{Refusal, parameters};
 use super::{Place, client, header, scope};
 use crate::ctx::Ctx;
@@ -29,13 +29,15 @@ use crate::operation::{Caller, Category, counted};
 use crate::{credentials, tokens};
 
 const FORM: &str = "application/x-www-form-urlencoded";
-/// Keys and discovery change with the installation only.
-const PUBLIC_AGE: &str = "public, max-age=300";
+/// For discovery and keys.
+fn public_age() -> [(HeaderName, String); 1] {
+    [(CACHE_CONTROL, format!("public, max-age={PUBLISHED_S}"))]
+}
 
 pub(super) fn routes() -> Router<Ctx> {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery).options(preflight))
-        .route("/.well-known/jwks.json", get(key_set).options(preflight))
+        .route("/.well-known/jwks.json", get(keys).options(preflight))
         .route("/oauth2/token", post(token).options(preflight))
         .route("/oauth2/revoke", post(revoke).options(preflight))
         .route("/userinfo", get(user_info).post(user_info).options(preflight))
@@ -88,11 +90,12 @@ async fn discovery(State(ctx): State<Ctx>, OriginalUri(uri): OriginalUri) -> Res
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
     });
-    ([(CACHE_CONTROL, PUBLIC_AGE)], Json(body)).into_response()
+    (public_age(), Json(body)).into_response()
 }
 
-async fn key_set(State(ctx): State<Ctx>) -> Result<Response, ApiError> {
-    Ok(([(CACHE_CONTROL, PUBLIC_AGE)], Json(signing_key(&ctx).await?.key_set())).into_response())
+async fn keys(State(ctx): State<Ctx>) -> Result<Response, ApiError> {
+    let published = key_set(&ctx).await?.published(ctx.clock.now());
+    Ok((public_age(), Json(published)).into_response())
 }
 
 /// An error of OAuth's.
@@ -226,14 +229,14 @@ async fn token(
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(refused(&refusal)),
     };
-    let (key, place) = (signing_key(&ctx).await?, Place::of(uri.path()));
+    let (keys, place) = (key_set(&ctx).await?, Place::of(uri.path()));
     tokens::keys(&ctx).await?;
     let exchanged = ctx
         .write(|| {
-            let (ctx, key, who, wanted) = (ctx.clone(), key.clone(), who.clone(), wanted.clone());
+            let (ctx, keys, who, wanted) = (ctx.clone(), keys.clone(), who.clone(), wanted.clone());
             move |tx: &mut Tx| -> UnitFuture<'_, Result<Exchanged, ApiError>> {
                 Box::pin(async move {
-                    let desk = Desk { ctx: &ctx, key: &key, place };
+                    let desk = Desk { ctx: &ctx, key: keys.signing(ctx.clock.now()), place };
                     match &wanted {
                         Wanted::Code(presented) => grants::exchange_code(tx, desk, &who, presented).await,
                         Wanted::Refresh { token, scope } => {

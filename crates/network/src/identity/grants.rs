@@ -230,7 +230,7 @@ async fn answer(tx: &mut Tx, desk: Desk<'_>, grant: &store::GrantRow, is_first: 
     };
     let person = customers::by_id(tx, ctx, &grant.customer_id).await?;
     let person = person.ok_or_else(|| ApiError::internal("an account was signed in to and is gone"))?;
-    store::delete_expired(tx, account.as_str(), now).await?;
+    store::delete_expired(tx, account.as_str(), now, now.saturating_sub(super::REMEMBERED_US)).await?;
     let access = issue(tx, ctx, grant, ACCESS, now.saturating_add(ACCESS_S * SECOND_US)).await?;
     let scopes: Vec<&str> = grant.scopes.split(' ').collect();
     let mut claims = scope::claims(&scopes, &person);

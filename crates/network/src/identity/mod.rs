@@ -4,7 +4,7 @@
 //!
 //! | request | what |
 //! |---|---|
-//! | `GET P/.well-known/openid-configuration`, `GET P/.well-known/jwks.json` | discovery, and the key that signs |
+//! | `GET P/.well-known/openid-configuration`, `GET P/.well-known/jwks.json` | discovery, and the keys to verify by |
 //! | `GET`, `POST P/oauth2/auth` | begins a sign-in: 303 to its pages, or back with an error |
 //! | `P/sign-in/<id>/…` | the pages: contact, code, details of a new account, consent |
 //! | `POST P/oauth2/token` | a code, or a refresh token, for tokens |
@@ -19,7 +19,7 @@
 //! |---|---|
 //! | [`request`] | what a client asks for, judged. Pure |
 //! | [`scope`] | scopes, and the claims that each opens. Pure |
-//! | [`keys`] | the RSA key that signs `id_token`s: drawn once, sealed |
+//! | [`keys`] | the RSA keys that sign `id_token`s: sealed, rotated; [`jobs`] sees to it |
 //! | [`grants`] | codes, access and refresh tokens: used once, rotated, revoked together |
 //! | [`api`] | the operations that programs call |
 //! | [`sign_in`], [`pages`] | what the person sees |
@@ -29,7 +29,8 @@
 
 mod api;
 mod grants;
-mod keys;
+pub(crate) mod jobs;
+pub mod keys;
 mod pages;
 mod request;
 mod scope;
@@ -38,6 +39,7 @@ mod store;
 
 use axum::Router;
 use http::HeaderMap;
+use kit::clock::DAY_US;
 use kit::http::ApiError;
 use protocol::krn::Region;
 
@@ -45,6 +47,9 @@ use crate::credentials::client_identifier::ClientIdentifier;
 use crate::ctx::Ctx;
 
 pub(crate) use keys::KeyCache;
+
+/// How long a sign-in that is over can still be told about, to the browser that began it. Ours.
+const REMEMBERED_US: i64 = DAY_US;
 
 /// Where a region's operations stand.
 const REGIONS: [(&str, Region); 2] = [("eu", Region::Eu1), ("na", Region::Us1)];

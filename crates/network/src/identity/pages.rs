@@ -136,7 +136,38 @@ pub fn wrong(language: Language, reason: &str) -> Markup {
     document(language, words.sign_in_wrong_title, None, end_card("wrong", words.sign_in_wrong_title, &text))
 }
 
-/// A sign-in that is no more, or of another browser.
+/// A sign-in that is over, for the browser that began it.
+pub struct Over<'a> {
+    pub language: Language,
+    /// The Partner's name.
+    pub partner: Option<&'a str>,
+    /// Whether it was answered; otherwise it took too long.
+    pub is_answered: bool,
+    /// Where the person came from, if they may be led there.
+    pub back: Option<&'a str>,
+}
+
+impl Over<'_> {
+    /// Draws it.
+    pub fn draw(&self) -> Markup {
+        let words = self.language.words();
+        let partner = [("partner", self.partner.unwrap_or(words.partner_unnamed))];
+        let (name, title, text) = if self.is_answered {
+            ("answered", words.sign_in_answered_title, words.sign_in_answered_text)
+        } else {
+            ("late", words.sign_in_late_title, words.sign_in_late_text)
+        };
+        let text = html! {
+            p { (fill(text, &partner)) }
+            @if let Some(back) = self.back {
+                a.button.primary.full id="back" data-testid="back" href=(back) { (fill(words.back_to, &partner)) }
+            }
+        };
+        document(self.language, title, None, end_card(name, title, &text))
+    }
+}
+
+/// A sign-in that nobody knows, or that is another browser's.
 pub fn over(language: Language) -> Markup {
     let words = language.words();
     let text = html! { p { (words.sign_in_over_text) } };

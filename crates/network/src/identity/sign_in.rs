@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use super::pages::{self, Shown};
 use super::request::{self, Asked, Refusal};
-use super::{Place, client, grants, header, store};
+use super::{Place, REMEMBERED_US, client, grants, header, store};
+use crate::credentials::client_identifier;
 use crate::ctx::Ctx;
 use crate::customers::contact::{Contact, Sample};
 use crate::customers::{self, Browser, Customer, details};
@@ -88,7 +89,8 @@ async fn answer_begin(ctx: &Ctx, place: Place, headers: &HeaderMap, encoded: &[u
         Ok(Begun::Asking { id, secret }) => {
             let base = base(ctx, place, &id);
             let is_secure = if ctx.config.base_url.starts_with("https:") { "; Secure" } else { "" };
-            let age_s = SIGN_IN_US / SECOND_US;
+            // Longer than the sign-in: a browser that comes late must be known, to be led back.
+            let age_s = (SIGN_IN_US + REMEMBERED_US) / SECOND_US;
             let cookie =
                 format!("{COOKIE_NAME}={secret}; Path={base}; Max-Age={age_s}; HttpOnly; SameSite=Lax{is_secure}");
             let cookie = HeaderValue::try_from(cookie).expect("base64url and the path of an address are header text");
@@ -177,7 +179,7 @@ async fn take(ctx: &Ctx, place: Place, headers: &HeaderMap, encoded: &[u8]) -> R
                 let visit = remembered.map_or_else(Visit::begin, |customer| Visit::recognised(customer.contact, false));
                 let now = ctx.clock.now();
                 let id = ctx.random.id(now).to_string();
-                store::delete_expired(tx, account.as_str(), now).await?;
+                store::delete_expired(tx, account.as_str(), now, now.saturating_sub(REMEMBERED_US)).await?;
                 let row = row(&ctx, &id, &account, &asked, &visit)?;
                 let key = (id.as_str(), &*guard::hash(&secret));
                 store::insert_sign_in(tx, key, &row, now.saturating_add(SIGN_IN_US), now).await?;
@@ -274,7 +276,43 @@ enum Reply {
     /// The same, with the secret by which the browser is remembered, or without the one that it had.
     Known(&'static str, Option<String>),
     Back(String),
+    Past(Box<Past>),
     Over,
+}
+
+/// A sign-in that is over, as the browser that began it is told.
+struct Past {
+    partner: Option<String>,
+    asked: Asked,
+    /// Whether it was answered; otherwise it took too long.
+    is_answered: bool,
+    /// Where the person came from, if the client may still be answered there.
+    back: Option<String>,
+}
+
+/// What is still known of a sign-in that nobody can go on with. One that took too long is answered now, by the link that leads back; to
+/// one that was answered, the link leads to where the client stands and says nothing.
+async fn past(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor) -> Result<Option<Past>, ApiError> {
+    let Some(secret) = &visitor.secret else { return Ok(None) };
+    let Some(row) = store::past_sign_in(tx, (&visitor.id, &guard::hash(secret))).await? else { return Ok(None) };
+    let account = PartnerAccountId::opaque(&row.account_id).map_err(ApiError::internal)?;
+    let asked: Asked = serde_json::from_str(&row.asked).map_err(ApiError::internal)?;
+    let allows_http = ctx.config.base_url.starts_with("http:");
+    // As at its beginning: what the client identifier allows may have changed since.
+    let client = client_identifier::find(tx, &asked.client_id).await?.filter(|client| client.account == account);
+    let may_answer =
+        client.is_some_and(|client| request::judge_redirect(&client, &asked.redirect_uri, allows_http).is_ok());
+    let is_answered = row.ended_at.is_some();
+    let back = if is_answered {
+        let home = url::Url::parse(&asked.redirect_uri).ok().map(|url| url.origin());
+        home.filter(url::Origin::is_tuple).map(|origin| format!("{}/", origin.ascii_serialization()))
+    } else {
+        let late = [("error", "access_denied"), ("error_description", "the sign-in took too long")];
+        let issuer = visitor.place.issuer(ctx);
+        Some(request::answer_address(&asked.redirect_uri, &issuer, asked.state.as_deref(), &late))
+    };
+    let partner = accounts::name(tx, &account).await?;
+    Ok(Some(Past { partner, asked, is_answered, back: back.filter(|_| may_answer) }))
 }
 
 /// A sign-in under way.
@@ -313,12 +351,17 @@ async fn keep(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, seen: &Seen) -> Result<
 
 /// Everything a request does, in one transaction.
 async fn decide(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, ask: &Ask) -> Result<Reply, ApiError> {
-    let Some(mut seen) = see(tx, ctx, visitor).await? else { return Ok(Reply::Over) };
+    let Some(mut seen) = see(tx, ctx, visitor).await? else {
+        return Ok(match past(tx, ctx, visitor).await? {
+            Some(past) => Reply::Past(Box::new(past)),
+            None => Reply::Over,
+        });
+    };
     let (market, reached) = (seen.asked.market(), seen.visit.reached(&[]));
     let contact = seen.visit.contact.clone();
     match (ask, contact) {
         (Ask::Cancel, _) => {
-            store::delete_sign_in(tx, seen.account.as_str(), &visitor.id).await?;
+            store::end_sign_in(tx, seen.account.as_str(), &visitor.id, ctx.clock.now()).await?;
             Ok(back(ctx, visitor, &seen, &[("error", "access_denied"), ("error_description", "the person canceled")]))
         }
         (Ask::NotYou, _) => {
@@ -379,7 +422,7 @@ async fn decide(tx: &mut Tx, ctx: &Ctx, visitor: &Visitor, ask: &Ask) -> Result<
             let customer = customers::open(tx, ctx, market, &contact).await?;
             let code =
                 grants::give_code(tx, ctx, &seen.account, (&seen.asked, visitor.place.region), &customer).await?;
-            store::delete_sign_in(tx, seen.account.as_str(), &visitor.id).await?;
+            store::end_sign_in(tx, seen.account.as_str(), &visitor.id, ctx.clock.now()).await?;
             Ok(back(ctx, visitor, &seen, &[("code", &code)]))
         }
         // A page that another tab has left behind: on from where the sign-in stands.
@@ -469,6 +512,15 @@ async fn answer(ctx: &Ctx, visitor: Visitor, ask: Ask) -> Response {
             response
         }
         Ok(Reply::Back(location)) => see_other(&location),
+        Ok(Reply::Past(past)) => {
+            let page = pages::Over {
+                language: language(accept_language, Some(&past.asked)),
+                partner: past.partner.as_deref(),
+                is_answered: past.is_answered,
+                back: past.back.as_deref(),
+            };
+            secured((StatusCode::GONE, page.draw()).into_response(), None)
+        }
         Ok(Reply::Over) => over(language(accept_language, None)),
         Err(error) => failed(&error, language(accept_language, None)),
     }

@@ -45,8 +45,8 @@ pub(super) async fn hold_sign_in(
     (id, secret_hash): (&str, &str),
     now: i64,
 ) -> Result<Option<SignInRow>, DbError> {
-    let sql =
-        "update sign_ins set wrong_codes = wrong_codes where sign_in_id = $1 and secret_hash = $2 and expires_at > $3
+    let sql = "update sign_ins set wrong_codes = wrong_codes
+        where sign_in_id = $1 and secret_hash = $2 and expires_at > $3 and ended_at is null
         returning account_id, asked, step, contact, wrong_codes";
     tx.fetch_optional(sql, params![id, secret_hash, now]).await
 }
@@ -56,8 +56,25 @@ pub(super) async fn update_sign_in(tx: &mut Tx, id: &str, row: &SignInRow) -> Re
     tx.execute(sql, params![&row.account_id, id, &row.step, &row.contact, row.wrong_codes]).await.map(drop)
 }
 
-pub(super) async fn delete_sign_in(tx: &mut Tx, account: &str, id: &str) -> Result<(), DbError> {
-    tx.execute("delete from sign_ins where account_id = $1 and sign_in_id = $2", params![account, id]).await.map(drop)
+/// It is answered: nobody can go on with it.
+pub(super) async fn end_sign_in(tx: &mut Tx, account: &str, id: &str, now: i64) -> Result<(), DbError> {
+    let sql = "update sign_ins set ended_at = $3, contact = null where account_id = $1 and sign_in_id = $2";
+    tx.execute(sql, params![account, id, now]).await.map(drop)
+}
+
+row! {
+    /// A sign-in that is over, and not forgotten yet.
+    pub(super) struct PastRow {
+        pub(super) account_id: String,
+        pub(super) asked: String,
+        pub(super) ended_at: Option<i64>,
+    }
+}
+
+/// Reads one for the browser that began it.
+pub(super) async fn past_sign_in(tx: &mut Tx, (id, secret_hash): (&str, &str)) -> Result<Option<PastRow>, DbError> {
+    let sql = "select account_id, asked, ended_at from sign_ins where sign_in_id = $1 and secret_hash = $2";
+    tx.fetch_optional(sql, params![id, secret_hash]).await
 }
 
 row! {
@@ -178,9 +195,13 @@ pub(super) async fn use_token(tx: &mut Tx, token_hash: &str, now: i64) -> Result
     Ok(tx.execute(sql, params![token_hash, now]).await? > 0)
 }
 
-/// What of an account is over: sign-ins that nobody finished, tokens that nobody can use.
-pub(super) async fn delete_expired(tx: &mut Tx, account: &str, now: i64) -> Result<(), DbError> {
-    tx.execute("delete from sign_ins where account_id = $1 and expires_at <= $2", params![account, now]).await?;
+/// What of an account is over: of sign-ins that nobody finished the contact, and all of them after a while; tokens that nobody can use.
+pub(super) async fn delete_expired(tx: &mut Tx, account: &str, now: i64, forgotten_before: i64) -> Result<(), DbError> {
+    let contacts =
+        "update sign_ins set contact = null where account_id = $1 and expires_at <= $2 and contact is not null";
+    tx.execute(contacts, params![account, now]).await?;
+    let sign_ins = "delete from sign_ins where account_id = $1 and expires_at <= $2";
+    tx.execute(sign_ins, params![account, forgotten_before]).await?;
     let tokens = "delete from sign_in_tokens where account_id = $1 and expires_at <= $2";
     tx.execute(tokens, params![account, now]).await.map(drop)
 }

@@ -126,44 +126,68 @@ pub async fn keys(ctx: &Ctx) -> Result<Keys, ApiError> {
     if let Some(keys) = ctx.token_keys.0.get() {
         return Ok(keys.clone());
     }
-    let random = ctx.random.clone();
-    installation_secret(ctx, KEY_NAME, move || {
+    if kept(ctx, KEY_NAME).await?.is_empty() {
         let mut secret = Zeroizing::new(vec![0; KEY_BYTES]);
-        random.fill(&mut secret);
-        Ok(secret)
-    })
-    .await?;
+        ctx.random.fill(&mut secret);
+        // Another process may have been faster: what stands is what counts.
+        keep(ctx, KEY_NAME.to_owned(), secret, ctx.clock.now()).await?;
+    }
     let context = ctx.clone();
     ctx.db.read(move |tx| Box::pin(async move { keys_in(tx, &context).await })).await
 }
 
-/// A secret of this installation, by its name; made, in a transaction of its own, by whoever needs it first. `make` may take its time.
-/// Not to be called in a unit of work.
+/// A secret of this installation.
+pub(crate) struct Kept {
+    pub(crate) name: String,
+    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub(crate) created_at: i64,
+}
+
+/// The secrets of this installation whose names begin with this, the oldest first.
 ///
 /// # Errors
-/// [`kit::db::DbError`]; 500 when it cannot be made or unsealed.
-pub(crate) async fn installation_secret(
-    ctx: &Ctx,
-    name: &'static str,
-    make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, ApiError> + Send + 'static,
-) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let mut found: Option<Vec<u8>> = ctx.db.read(move |tx| Box::pin(store::key(tx, name))).await?;
-    if found.is_none() {
-        let secret = tokio::task::spawn_blocking(make).await.map_err(ApiError::internal)??;
-        let sealed = ctx.secrets.seal(TOKEN_KEY.place(&[name]), &secret);
-        let now = ctx.clock.now();
-        ctx.write(|| {
-            let sealed = sealed.clone();
-            move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
-                Box::pin(async move { Ok(store::insert_key(tx, name, &sealed, now).await?) })
-            }
-        })
-        .await?;
-        // Another process may have been faster: what stands is what counts.
-        found = ctx.db.read(move |tx| Box::pin(store::key(tx, name))).await?;
-    }
-    let sealed = found.ok_or_else(|| ApiError::internal("a secret was made and is gone"))?;
-    ctx.secrets.open(TOKEN_KEY.place(&[name]), &sealed).map_err(ApiError::internal)
+/// [`kit::db::DbError`]; 500 when one cannot be unsealed.
+pub(crate) async fn kept(ctx: &Ctx, prefix: &'static str) -> Result<Vec<Kept>, ApiError> {
+    let rows: Vec<store::NamedKeyRow> = ctx.db.read(move |tx| Box::pin(store::keys_of(tx, prefix))).await?;
+    let open = |row: store::NamedKeyRow| {
+        let secret = ctx.secrets.open(TOKEN_KEY.place(&[&row.name]), &row.sealed).map_err(ApiError::internal)?;
+        Ok(Kept { name: row.name, secret, created_at: row.created_at })
+    };
+    rows.into_iter().map(open).collect()
+}
+
+/// Keeps a secret, sealed, in a transaction of its own, unless there is one of that name.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub(crate) async fn keep(ctx: &Ctx, name: String, secret: Zeroizing<Vec<u8>>, created_at: i64) -> Result<(), ApiError> {
+    let sealed = ctx.secrets.seal(TOKEN_KEY.place(&[&name]), &secret);
+    ctx.write(|| {
+        let (name, sealed) = (name.clone(), sealed.clone());
+        move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
+            Box::pin(async move { Ok(store::insert_key(tx, &name, &sealed, created_at).await?) })
+        }
+    })
+    .await
+}
+
+/// Deletes secrets.
+///
+/// # Errors
+/// [`kit::db::DbError`].
+pub(crate) async fn destroy(ctx: &Ctx, names: Vec<String>) -> Result<(), ApiError> {
+    ctx.write(|| {
+        let names = names.clone();
+        move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
+            Box::pin(async move {
+                for name in &names {
+                    store::delete_key(tx, name).await?;
+                }
+                Ok(())
+            })
+        }
+    })
+    .await
 }
 
 /// The installation's keys, inside a unit of work.

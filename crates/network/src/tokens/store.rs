@@ -16,6 +16,20 @@ pub(crate) async fn insert_key(tx: &mut Tx, name: &str, sealed: &[u8], now: i64)
 }
 
 row! {
+    pub(crate) struct NamedKeyRow { pub(crate) name: String, pub(crate) sealed: Vec<u8>, pub(crate) created_at: i64 }
+}
+
+/// Those whose names begin with this, the oldest first.
+pub(crate) async fn keys_of(tx: &mut Tx, prefix: &str) -> Result<Vec<NamedKeyRow>, DbError> {
+    let sql = "select name, sealed, created_at from network_keys where name like $1 order by created_at, name";
+    tx.fetch_all(sql, params![&format!("{prefix}%")]).await
+}
+
+pub(crate) async fn delete_key(tx: &mut Tx, name: &str) -> Result<(), DbError> {
+    tx.execute("delete from network_keys where name = $1", params![name]).await.map(drop)
+}
+
+row! {
     /// A grant as stored.
     pub(crate) struct GrantRow {
         pub(crate) account_id: String,

@@ -146,7 +146,10 @@ async fn walk_sign_in(end: &End, face: &mut Face) {
     let details = browser.send(&code, "code-form", &[("code", "123456")]).await;
     note(face, &details);
     note(face, &browser.send(&details, "details-form", &[]).await);
-    note(face, &browser.open_account(&details).await);
+    let consent = browser.open_account(&details).await;
+    note(face, &consent);
+    browser.send(&consent, "consent-form", &[]).await;
+    note(face, &browser.get(&consent.path).await);
     note(face, &browser.get(&authorize(end, &[("client_id", "")])).await);
 }
 

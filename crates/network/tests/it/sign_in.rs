@@ -6,6 +6,7 @@ use http::Method;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use kit::clock::{DAY_US, MINUTE_US, SECOND_US};
+use network::identity::keys::{AGE_US, LEAD_US, Rotation, TRAIL_US, rotate};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -299,7 +300,7 @@ async fn whatever_else_is_wrong_is_told_to_the_client() {
         let page = browser.get(&authorize(&end, &[])).await;
         let back = browser.send(&page, "leave-form", &[]).await;
         assert_eq!(answered(&back, "error").as_deref(), Some("access_denied"));
-        assert_eq!(browser.get(&page.path).await.end().as_deref(), Some("over"), "that sign-in is over");
+        assert_eq!(browser.get(&page.path).await.end().as_deref(), Some("answered"), "that sign-in is over");
     }
 }
 
@@ -482,7 +483,148 @@ async fn only_the_browser_that_began_goes_on() {
             assert_eq!((page.status, page.end().as_deref()), (403, Some("over")));
         }
         end.ctx.clock.advance(30 * MINUTE_US);
-        assert_eq!(browser.send(&consent, "consent-form", &[]).await.end().as_deref(), Some("over"));
+        assert_eq!(browser.send(&consent, "consent-form", &[]).await.end().as_deref(), Some("late"));
+    }
+}
+
+/// Where the page of a sign-in that is over leads.
+fn leads_back(page: &Page) -> Option<String> {
+    let (_, rest) = page.html.split_once("data-testid=\"back\" href=\"")?;
+    Some(rest.split_once('"')?.0.replace("&amp;", "&"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_late_is_told_and_led_back_where_the_client_may_still_be_answered() {
+    for end in ends().await {
+        let path = "/v2/account/integration/credentials/client-identifier";
+        let config = |uri: &str| json!({"config": {"redirect_uris": [uri]}});
+        let made = end.call(end.partner_key(), Method::POST, path, Some(&config(REDIRECT))).await.expect(201);
+        let (id, client) = (made["credential_id"].as_str().unwrap(), made["identity"]["client_id"].as_str().unwrap());
+        let other = [("client_id", client)];
+
+        // Answered: there is nothing to begin again, only the way to the shop.
+        let mut finished = Browser::new(&end);
+        let consent = walk(&mut finished, &authorize(&end, &other), "customer@email.de").await;
+        finished.send(&consent, "consent-form", &[]).await;
+        for page in [finished.get(&consent.path).await, finished.send(&consent, "consent-form", &[]).await] {
+            assert_eq!((page.status, page.end().as_deref()), (410, Some("answered")), "{}", page.html);
+            assert_eq!(leads_back(&page).as_deref(), Some("https://shop.example/"));
+            page.is_sound();
+        }
+
+        // Late: the client hears it, with its state, when the person goes back.
+        let mut browser = Browser::new(&end);
+        browser.language = "de";
+        let consent = walk(&mut browser, &authorize(&end, &other), "customer@email.de").await;
+        end.ctx.clock.advance(30 * MINUTE_US);
+        for page in [browser.get(&consent.path).await, browser.send(&consent, "consent-form", &[]).await] {
+            assert_eq!((page.status, page.end().as_deref()), (410, Some("late")), "{}", page.html);
+            assert!(page.html.contains("zu lange gedauert"), "{}", page.html);
+            page.is_sound();
+            let back = url::Url::parse(&leads_back(&page).unwrap()).unwrap();
+            assert!(back.as_str().starts_with(REDIRECT), "{back}");
+            let told =
+                |name: &str| back.query_pairs().find(|(given, _)| given == name).map(|(_, value)| value.into_owned());
+            assert_eq!(told("error").as_deref(), Some("access_denied"));
+            assert_eq!(told("state").as_deref(), Some("st ate"));
+            assert_eq!((told("iss"), told("code")), (Some(format!("{}/eu/lp/idp", end.base)), None));
+        }
+        // Nobody else is told anything, and led nowhere.
+        let stranger = Browser::new(&end).get(&consent.path).await;
+        assert_eq!((stranger.status, stranger.end().as_deref(), leads_back(&stranger)), (404, Some("over"), None));
+
+        // The address is no longer the client's, or the client is no more.
+        let moved = config("https://shop.example/elsewhere");
+        end.call(end.partner_key(), Method::PATCH, &format!("{path}/{id}"), Some(&moved)).await.expect(200);
+        let page = browser.get(&consent.path).await;
+        assert_eq!((page.end().as_deref(), leads_back(&page)), (Some("late"), None));
+        end.call(end.partner_key(), Method::PATCH, &format!("{path}/{id}"), Some(&config(REDIRECT))).await.expect(200);
+        assert!(leads_back(&browser.get(&consent.path).await).is_some());
+        end.call(end.partner_key(), Method::DELETE, &format!("{path}/{id}"), None).await;
+        let page = browser.get(&consent.path).await;
+        assert_eq!((page.end().as_deref(), leads_back(&page)), (Some("late"), None));
+
+        // After a day the next sign-in sweeps it away.
+        end.ctx.clock.advance(DAY_US);
+        Browser::new(&end).get(&authorize(&end, &[])).await.is_at("contact");
+        assert_eq!(browser.get(&consent.path).await.end().as_deref(), Some("over"));
+    }
+}
+
+/// The ids of the keys that are published, and the id of the one that signs now.
+async fn keys(end: &End) -> (Vec<String>, String) {
+    let published = end.send(Method::GET, "/eu/lp/idp/.well-known/jwks.json", &[], None).await;
+    assert_eq!(published.header("cache-control"), Some("public, max-age=300"));
+    let id = |key: &Value| key["kid"].as_str().unwrap().to_owned();
+    let published = published.expect(200)["keys"].as_array().unwrap().iter().map(id).collect();
+    let tokens = exchange(end, &code(end, &[]).await, &[]).await.expect(200);
+    let token = tokens["id_token"].as_str().unwrap();
+    verified(end, token).await;
+    (published, jsonwebtoken::decode_header(token).unwrap().kid.unwrap())
+}
+
+/// Waits for the job to have done what it has to.
+async fn published(end: &End, count: usize) -> Vec<String> {
+    for _ in 0..200 {
+        end.ctx.poke.poke();
+        let (published, _) = keys(end).await;
+        if published.len() == count {
+            return published;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("{count} keys were never published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_signing_key_is_rotated_and_nobody_notices() {
+    for end in ends().await {
+        let (first, signing) = keys(&end).await;
+        assert_eq!(first, [signing.clone()]);
+        let token =
+            exchange(&end, &code(&end, &[]).await, &[]).await.expect(200)["id_token"].as_str().unwrap().to_owned();
+
+        rotate(&end.ctx, Rotation::Gentle).await.unwrap();
+        let (both, still) = keys(&end).await;
+        assert_eq!((both.len(), &both[0], &still), (2, &signing, &signing), "published, and not signing yet");
+        end.ctx.clock.advance(LEAD_US);
+        let (published_now, second) = keys(&end).await;
+        assert_eq!((&published_now, &second), (&both, &both[1]));
+        verified(&end, &token).await;
+        end.ctx.clock.advance(TRAIL_US - 1);
+        assert_eq!(keys(&end).await.0, both, "something that the first signed may still be shown");
+        end.ctx.clock.advance(1);
+        assert_eq!(keys(&end).await.0, [second.clone()]);
+
+        // By age, without anybody's doing; and then the row of the one before goes.
+        end.ctx.clock.advance(AGE_US);
+        let third = published(&end, 2).await.remove(1);
+        end.ctx.clock.advance(LEAD_US + TRAIL_US);
+        assert_eq!(published(&end, 1).await, [third.clone()]);
+
+        // In an emergency what was signed before is worth nothing.
+        rotate(&end.ctx, Rotation::AtOnce).await.unwrap();
+        let (alone, fourth) = keys(&end).await;
+        assert_eq!(alone, [fourth.clone()]);
+        assert_ne!(fourth, third);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_of_one_installation_agree_on_the_key() {
+    for place in places().await {
+        let one = harness::start(&place, Wishes::default()).await;
+        let clock = one.ctx.clock.clone();
+        let two = harness::start(&place, Wishes { clock: clock.clone(), ..Wishes::default() }).await;
+        let before = (keys(&one).await, keys(&two).await);
+        assert_eq!(before.0, before.1);
+        let (a, b) = tokio::join!(rotate(&one.ctx, Rotation::Gentle), rotate(&two.ctx, Rotation::Gentle));
+        a.and(b).unwrap();
+        let after = (keys(&one).await, keys(&two).await);
+        assert_eq!(after.0, after.1);
+        assert_eq!(after.0.0.len(), 2, "of two that rotate at the same time, one does");
+        one.stop().await;
+        two.stop().await;
     }
 }
 

@@ -135,6 +135,10 @@ pub static WORDS: Words = Words {
     sign_in_wrong_text: "Der Shop hat so gefragt, dass wir nicht antworten können. Es wurde nichts geteilt. Für seine Entwickler:",
     sign_in_over_title: "Diese Anmeldung ist vorbei",
     sign_in_over_text: "Sie hat zu lange gedauert oder wurde schon beendet. Kehren Sie zum Shop zurück und beginnen Sie noch einmal.",
+    sign_in_late_title: "Diese Anmeldung hat zu lange gedauert",
+    sign_in_late_text: "Es wurde nichts geteilt, und Sie sind nicht angemeldet. Kehren Sie zu {partner} zurück und beginnen Sie noch einmal.",
+    sign_in_answered_title: "Diese Anmeldung ist abgeschlossen",
+    sign_in_answered_text: "{partner} hat die Antwort schon. Hier ist nichts mehr zu tun.",
     // Shipping.
     shipping_title: "Wohin soll es gehen?",
     shipping_given_name: "Vorname",
@@ -150,12 +154,6 @@ pub static WORDS: Words = Words {
     shipping_option_refused: "{partner} kann so nicht liefern. Bitte wählen Sie eine andere Lieferart.",
     shipping_option_error: "Wählen Sie, wie geliefert werden soll.",
     shipping_change: "Andere Adresse verwenden",
-    // On the Partner's page, while a window of the journey is open.
-    sdk_title: "Weiter im Zahlungsfenster",
-    sdk_text: "Ihre Zahlung geht in einem eigenen Fenster weiter. Diese Seite wartet darauf.",
-    sdk_continue: "Fenster zeigen",
-    sdk_blocked_title: "Ihr Browser hat das Zahlungsfenster blockiert",
-    sdk_blocked_text: "Es wurde nichts abgebucht. Öffnen Sie das Fenster, um weiterzumachen.",
     // Test shopper.
     test_title: "Testkunde",
     test_contact: "Nur im Testnetz. Einen Kunden einsetzen, der:",

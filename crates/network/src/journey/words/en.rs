@@ -135,6 +135,10 @@ pub static WORDS: Words = Words {
     sign_in_wrong_text: "The shop asked in a way that we can’t answer. Nothing was shared. For its developers:",
     sign_in_over_title: "This sign-in is over",
     sign_in_over_text: "It took too long, or it was finished before. Go back to the shop and begin again.",
+    sign_in_late_title: "This sign-in took too long",
+    sign_in_late_text: "Nothing was shared, and you are not signed in. Go back to {partner} and begin again.",
+    sign_in_answered_title: "This sign-in is finished",
+    sign_in_answered_text: "{partner} has its answer already. You don’t need to do anything else here.",
     // Shipping.
     shipping_title: "Where should it go?",
     shipping_given_name: "First name",
@@ -150,12 +154,6 @@ pub static WORDS: Words = Words {
     shipping_option_refused: "{partner} cannot ship in this way. Please choose another one.",
     shipping_option_error: "Choose how it should be shipped.",
     shipping_change: "Use another address",
-    // On the Partner's page, while a window of the journey is open.
-    sdk_title: "Continue in the payment window",
-    sdk_text: "Your payment goes on in a window of its own. This page waits for it.",
-    sdk_continue: "Show the window",
-    sdk_blocked_title: "Your browser blocked the payment window",
-    sdk_blocked_text: "Nothing was charged. Open the window to go on.",
     // Test shopper.
     test_title: "Test shopper",
     test_contact: "Only on the test network. Fill in a shopper who is:",

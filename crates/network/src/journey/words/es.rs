@@ -135,6 +135,10 @@ pub static WORDS: Words = Words {
     sign_in_wrong_text: "La tienda preguntó de un modo que no podemos responder. No se compartió nada. Para sus desarrolladores:",
     sign_in_over_title: "Este inicio de sesión ha terminado",
     sign_in_over_text: "Tardó demasiado o ya había acabado. Vuelva a la tienda y empiece de nuevo.",
+    sign_in_late_title: "Este inicio de sesión tardó demasiado",
+    sign_in_late_text: "No se compartió nada y no ha iniciado sesión. Vuelva a {partner} y empiece de nuevo.",
+    sign_in_answered_title: "Este inicio de sesión ya está hecho",
+    sign_in_answered_text: "{partner} ya tiene la respuesta. No hace falta nada más aquí.",
     // Shipping.
     shipping_title: "¿Adónde se envía?",
     shipping_given_name: "Nombre",
@@ -150,12 +154,6 @@ pub static WORDS: Words = Words {
     shipping_option_refused: "{partner} no puede enviar así. Elija otra forma.",
     shipping_option_error: "Elija cómo se envía.",
     shipping_change: "Usar otra dirección",
-    // On the Partner's page, while a window of the journey is open.
-    sdk_title: "Continúe en la ventana de pago",
-    sdk_text: "Su pago sigue en una ventana propia. Esta página la espera.",
-    sdk_continue: "Mostrar la ventana",
-    sdk_blocked_title: "Su navegador bloqueó la ventana de pago",
-    sdk_blocked_text: "No se ha cargado nada. Abra la ventana para continuar.",
     // Test shopper.
     test_title: "Cliente de prueba",
     test_contact: "Solo en la red de pruebas. Rellenar con un cliente:",

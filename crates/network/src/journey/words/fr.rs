@@ -135,6 +135,10 @@ pub static WORDS: Words = Words {
     sign_in_wrong_text: "La boutique a posé une question à laquelle nous ne pouvons pas répondre. Rien n’a été partagé. Pour ses développeurs :",
     sign_in_over_title: "Cette connexion est terminée",
     sign_in_over_text: "Elle a duré trop longtemps ou était déjà finie. Revenez à la boutique et recommencez.",
+    sign_in_late_title: "Cette connexion a pris trop de temps",
+    sign_in_late_text: "Rien n’a été partagé et vous n’êtes pas connecté. Revenez à {partner} et recommencez.",
+    sign_in_answered_title: "Cette connexion est déjà terminée",
+    sign_in_answered_text: "{partner} a déjà reçu la réponse. Vous n’avez plus rien à faire ici.",
     // Shipping.
     shipping_title: "Où faut-il livrer ?",
     shipping_given_name: "Prénom",
@@ -150,12 +154,6 @@ pub static WORDS: Words = Words {
     shipping_option_refused: "{partner} ne peut pas livrer ainsi. Choisissez une autre façon.",
     shipping_option_error: "Choisissez comment livrer.",
     shipping_change: "Utiliser une autre adresse",
-    // On the Partner's page, while a window of the journey is open.
-    sdk_title: "Continuez dans la fenêtre de paiement",
-    sdk_text: "Votre paiement se poursuit dans sa propre fenêtre. Cette page l’attend.",
-    sdk_continue: "Afficher la fenêtre",
-    sdk_blocked_title: "Votre navigateur a bloqué la fenêtre de paiement",
-    sdk_blocked_text: "Rien n’a été débité. Ouvrez la fenêtre pour continuer.",
     // Test shopper.
     test_title: "Client de test",
     test_contact: "Seulement sur le réseau de test. Remplir avec un client :",

@@ -31,6 +31,7 @@ macro_rules! words {
 pub static ALL: [&Words; 5] = [&en::WORDS, &de::WORDS, &sv::WORDS, &fr::WORDS, &es::WORDS];
 
 /// The texts in a language, or in English.
+#[cfg(test)]
 pub fn of(code: &str) -> &'static Words {
     ALL.into_iter().find(|words| words.code.eq_ignore_ascii_case(code)).unwrap_or(ALL[0])
 }
@@ -166,6 +167,10 @@ words! {
     sign_in_wrong_text,
     sign_in_over_title,
     sign_in_over_text,
+    sign_in_late_title,
+    sign_in_late_text,
+    sign_in_answered_title,
+    sign_in_answered_text,
     // Shipping.
     shipping_title,
     shipping_given_name,
@@ -181,12 +186,6 @@ words! {
     shipping_option_refused,
     shipping_option_error,
     shipping_change,
-    // On the Partner's page, while a window of the journey is open.
-    sdk_title,
-    sdk_text,
-    sdk_continue,
-    sdk_blocked_title,
-    sdk_blocked_text,
     // Test shopper.
     test_title,
     test_contact,

@@ -135,6 +135,10 @@ pub static WORDS: Words = Words {
     sign_in_wrong_text: "Butiken frågade på ett sätt som vi inte kan svara på. Inget delades. Till dess utvecklare:",
     sign_in_over_title: "Den här inloggningen är slut",
     sign_in_over_text: "Den tog för lång tid eller var redan klar. Gå tillbaka till butiken och börja om.",
+    sign_in_late_title: "Inloggningen tog för lång tid",
+    sign_in_late_text: "Inget delades och du är inte inloggad. Gå tillbaka till {partner} och börja om.",
+    sign_in_answered_title: "Inloggningen är klar",
+    sign_in_answered_text: "{partner} har redan fått svaret. Du behöver inte göra något mer här.",
     // Shipping.
     shipping_title: "Vart ska det skickas?",
     shipping_given_name: "Förnamn",
@@ -150,12 +154,6 @@ pub static WORDS: Words = Words {
     shipping_option_refused: "{partner} kan inte leverera så. Välj ett annat sätt.",
     shipping_option_error: "Välj hur det ska levereras.",
     shipping_change: "Använd en annan adress",
-    // On the Partner's page, while a window of the journey is open.
-    sdk_title: "Fortsätt i betalfönstret",
-    sdk_text: "Din betalning fortsätter i ett eget fönster. Den här sidan väntar på det.",
-    sdk_continue: "Visa fönstret",
-    sdk_blocked_title: "Webbläsaren blockerade betalfönstret",
-    sdk_blocked_text: "Inget har debiterats. Öppna fönstret för att fortsätta.",
     // Test shopper.
     test_title: "Testkund",
     test_contact: "Bara i testnätet. Fyll i en kund som är:",
