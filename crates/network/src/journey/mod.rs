@@ -32,8 +32,3 @@ pub(crate) use words::fill;
 
 /// What a browser's form says, by field.
 pub(crate) type Fields = std::collections::BTreeMap<String, String>;
-
-/// The texts in a language, or in English.
-pub(crate) fn words_for(code: &str) -> &'static words::Words {
-    words::of(code)
-}

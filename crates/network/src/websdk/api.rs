@@ -106,7 +106,6 @@ fn texts(locale: &str) -> Value {
     let locale = Locale::read(locale, None);
     let words = locale.words;
     let label = |text: &str| text.replace("{klarna}", presentation::BRAND);
-    let curtain = crate::journey::words_for(locale.words.code);
     json!({
         "locale": locale.tag(),
         "buttons": {
@@ -117,12 +116,12 @@ fn texts(locale: &str) -> Value {
             "SIGNUP": label(words.sign_up),
             "ADD_TO_WALLET": label(words.add),
         },
-        "curtain_title": curtain.sdk_title,
-        "curtain_text": curtain.sdk_text,
-        "curtain_continue": curtain.sdk_continue,
-        "curtain_cancel": curtain.leave_closed,
-        "blocked_title": curtain.sdk_blocked_title,
-        "blocked_text": curtain.sdk_blocked_text,
+        "curtain_title": words.curtain_title,
+        "curtain_text": words.curtain_text,
+        "curtain_continue": words.curtain_continue,
+        "curtain_cancel": words.curtain_cancel,
+        "blocked_title": words.blocked_title,
+        "blocked_text": words.blocked_text,
     })
 }
 

@@ -66,6 +66,13 @@ pub struct Words {
     pub sign_in: &'static str,
     pub sign_up: &'static str,
     pub add: &'static str,
+    // Over the page, while a window of the purchase journey is open, or was blocked.
+    pub curtain_title: &'static str,
+    pub curtain_text: &'static str,
+    pub curtain_continue: &'static str,
+    pub curtain_cancel: &'static str,
+    pub blocked_title: &'static str,
+    pub blocked_text: &'static str,
     // Promotion without an amount.
     pub strip_later: &'static str,
     pub strip_parts: &'static str,
@@ -112,7 +119,7 @@ mod tests {
     #[test]
     fn every_text_of_every_language_has_its_places_and_no_others() {
         for words in ALL {
-            let texts: [(&str, &[&str]); 25] = [
+            let texts: [(&str, &[&str]); 31] = [
                 (words.now, &[]),
                 (words.now_later, &[]),
                 (words.now_parts, &[]),
@@ -130,6 +137,12 @@ mod tests {
                 (words.terms_name, &[]),
                 (words.saved, &[]),
                 (words.saved_again, &[]),
+                (words.curtain_title, &[]),
+                (words.curtain_text, &[]),
+                (words.curtain_continue, &[]),
+                (words.curtain_cancel, &[]),
+                (words.blocked_title, &[]),
+                (words.blocked_text, &[]),
                 (words.strip_later, &["days"]),
                 (words.strip_parts, &["count"]),
                 (words.title, &[]),
@@ -159,6 +172,7 @@ mod tests {
             for other in &ALL[place + 1..] {
                 assert_ne!(words.now_later_parts, other.now_later_parts, "{} and {}", words.code, other.code);
                 assert_ne!(words.terms, other.terms, "{} and {}", words.code, other.code);
+                assert_ne!(words.curtain_text, other.curtain_text, "{} and {}", words.code, other.code);
             }
         }
     }
