@@ -24,7 +24,10 @@ test("the SDK and the shop's pages are small", async ({ page, demo }) => {
   const read = async (url) => {
     const answer = await fetch(url);
     expect(answer.status, url).toBe(200);
-    return answer.text();
+    const text = await answer.text();
+    // What is weighed is what travels.
+    if (Buffer.byteLength(text) > 1024) expect(answer.headers.get("content-encoding"), url).toBe("gzip");
+    return text;
   };
   expect(weigh("Web SDK, the module", await read(`${demo.network}/web-sdk/v2/klarna.mjs`))).toBeLessThanOrEqual(25 * KB);
   expect(weigh("Web SDK, the classic script before it", await read(`${demo.network}/web-sdk/v1/klarna.js`))).toBeLessThanOrEqual(2 * KB);

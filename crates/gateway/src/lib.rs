@@ -32,6 +32,7 @@ pub mod sealed;
 
 use axum::Router;
 use kit::db::Migrations;
+use kit::http::compressed;
 use kit::jobs::Worker;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -76,7 +77,8 @@ pub fn api() -> OpenApiRouter<Ctx> {
 /// Everything that is served, before the stack of [`kit::http::stack`] is put around it.
 pub fn router(ctx: &Ctx) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(checkout::page_routes()).merge(links::page_routes()).merge(reference::routes()).with_state(ctx.clone())
+    let pages = checkout::page_routes().merge(links::page_routes()).merge(reference::routes());
+    api.merge(compressed(pages)).with_state(ctx.clone())
 }
 
 /// A worker with the handlers of all background work.
