@@ -47,6 +47,14 @@ async function capture(page, demo, gateway, minor = LAMP_DE.minor) {
 /** Only on a screen that opens windows beside the page. */
 const onDesktop = (isMobile) => test.skip(Boolean(isMobile), "phones go by redirect");
 
+test("an address that leads nowhere says so, and leads back", async ({ page, demo }) => {
+  const answer = await page.goto(`${demo.shop}/products/lamp/nowhere`);
+  expect(answer.status()).toBe(404);
+  await expectHeading(page, "There is no such page");
+  await page.getByRole("link", { name: "Back to the shop" }).click();
+  await expectHeading(page, "Things for a quiet house");
+});
+
 test("a thing and the cart say what paying bit by bit comes to", async ({ page, demo }) => {
   await page.goto(`${demo.shop}/products/blanket?market=GB`);
   await expect(page.getByTestId("message")).toContainText("Pay in 3");
@@ -179,7 +187,8 @@ test("express from the cart: the window asks where to, the server confirms with 
   await journey.getByTestId("continue").click();
   const address = { street_address: "Am Hafen 1", postal_code: "27498", city: "Helgoland" };
   for (const [name, text] of Object.entries(address)) await journey.getByTestId(name).fill(text);
-  await journey.getByTestId("country").selectOption("DE");
+  await journey.getByTestId("country").selectOption({ label: "Germany" });
+  await expect(journey.getByTestId("country")).toHaveValue("DE");
   await journey.getByTestId("continue").click();
   await expect(journey.getByTestId("error-summary")).toBeVisible();
   await journey.getByTestId("postal_code").fill("20457");

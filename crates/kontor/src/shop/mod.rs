@@ -29,8 +29,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Form;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use kit::http::compressed;
@@ -43,7 +45,7 @@ use url::Url;
 use account::Accounts;
 use account::sign_in::SignInConfig;
 use gateway::{Gateway, GatewayError, Payment};
-use pages::Links;
+use pages::{Failure, Links};
 use sdk::SdkConfig;
 
 /// What a shop needs to know.
@@ -125,9 +127,21 @@ pub fn router(config: ShopConfig) -> Result<Router, ShopError> {
         .merge(express::routes())
         .merge(order::routes())
         .merge(account::routes())
+        .route("/{*path}", any(nowhere))
         .with_state(shop)
         .merge(files::routes());
     Ok(compressed(routes))
+}
+
+/// An address that is none of ours.
+async fn nowhere(State(shop): State<Arc<Shop>>) -> Response {
+    let failure = Failure {
+        title: "There is no such page".to_owned(),
+        text: "The address may be mistyped, or what stood there is sold.".to_owned(),
+        fields: Vec::new(),
+        error_id: None,
+    };
+    shop.page(StatusCode::NOT_FOUND, pages::failed(&failure, &shop.links))
 }
 
 impl Shop {

@@ -139,12 +139,17 @@ pub enum Rotation {
     AtOnce,
 }
 
-/// Draws a new key. Of two processes that do so at the same time, one does.
+/// Draws a new key.
 ///
 /// # Errors
 /// [`kit::db::DbError`]; 500 when a key cannot be drawn.
 pub async fn rotate(ctx: &Ctx, rotation: Rotation) -> Result<(), ApiError> {
-    let (secret, kept) = (drawn(ctx).await?, tokens::kept(ctx, NAME).await?);
+    succeed(ctx, tokens::kept(ctx, NAME).await?, rotation).await
+}
+
+/// Draws a successor of those that there were: of two processes that saw the same ones, the first does.
+async fn succeed(ctx: &Ctx, kept: Vec<Kept>, rotation: Rotation) -> Result<(), ApiError> {
+    let secret = drawn(ctx).await?;
     let newest = kept.iter().map(|kept| kept.created_at).max();
     let number = |name: &str| name.strip_prefix(NAME)?.strip_prefix(':')?.parse::<u64>().ok();
     let last = kept.iter().map(|kept| number(&kept.name).unwrap_or(1)).max();
@@ -173,7 +178,7 @@ pub(super) async fn pass_time(ctx: &Ctx) -> Result<(), ApiError> {
         ctx.signing_keys.forget();
     }
     match created.last() {
-        Some(newest) if newest.saturating_add(AGE_US) <= now => rotate(ctx, Rotation::Gentle).await,
+        Some(newest) if newest.saturating_add(AGE_US) <= now => succeed(ctx, kept, Rotation::Gentle).await,
         Some(_) | None => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use crate::customers::details;
 use crate::journey::Fields;
 use crate::journey::language::Language;
 use crate::journey::login::pages::{CodeFault, Faults, Form, Login, error_summary, test_box};
-use crate::journey::pages::{document, end_card};
+use crate::journey::pages::{document, end_card, end_card_in};
 use crate::journey::visit::Step;
 use crate::journey::words::{Words, fill};
 
@@ -152,10 +152,10 @@ impl Over<'_> {
     pub fn draw(&self) -> Markup {
         let words = self.language.words();
         let partner = [("partner", self.partner.unwrap_or(words.partner_unnamed))];
-        let (name, title, text) = if self.is_answered {
-            ("answered", words.sign_in_answered_title, words.sign_in_answered_text)
+        let (state, name, title, text) = if self.is_answered {
+            ("done", "answered", words.sign_in_answered_title, words.sign_in_answered_text)
         } else {
-            ("late", words.sign_in_late_title, words.sign_in_late_text)
+            ("ended", "late", words.sign_in_late_title, words.sign_in_late_text)
         };
         let text = html! {
             p { (fill(text, &partner)) }
@@ -163,7 +163,7 @@ impl Over<'_> {
                 a.button.primary.full id="back" data-testid="back" href=(back) { (fill(words.back_to, &partner)) }
             }
         };
-        document(self.language, title, None, end_card(name, title, &text))
+        document(self.language, title, None, end_card_in(state, name, title, &text))
     }
 }
 

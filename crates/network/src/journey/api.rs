@@ -46,7 +46,8 @@ type Sent = Result<Form<Fields>, FormRejection>;
 
 /// The pages, for each region.
 pub fn routes() -> Router<Ctx> {
-    let mut router = Router::new().merge(kit::web::routes()).route("/", get(front)).route("/l/{code}", get(short_link));
+    let assets = kit::web::routes().merge(kit::web::route(&pages::COUNTRIES));
+    let mut router = Router::new().merge(assets).route("/", get(front)).route("/l/{code}", get(short_link));
     for region in ["eu", "na", "oc"] {
         let one = Router::new()
             .route("/start", get(start))

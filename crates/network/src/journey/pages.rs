@@ -1,7 +1,9 @@
 //! The journey's pages. Every id and `data-testid` in here is part of its face: see the room's opening comment.
 
+use std::sync::LazyLock;
+
 use fast_qr::convert::Builder as _;
-use kit::web;
+use kit::web::{self, Asset};
 use maud::{DOCTYPE, Markup, html};
 use protocol::payments::ProfileScope;
 use protocol::{Market, Money};
@@ -484,6 +486,12 @@ fn shipping_step(frame: &Frame<'_>, shown: &shipping::Shown, faulty: bool) -> (M
     (body, false)
 }
 
+/// Writes countries by their names, in the page's language, where a script may run.
+pub static COUNTRIES: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../../web/countries.mjs");
+    Asset::new("/assets/countries.js", "text/javascript; charset=utf-8", text.as_bytes())
+});
+
 /// A radio group is reached by its first button.
 const FIRST_OPTION: &str = "option-0";
 
@@ -548,6 +556,7 @@ fn address_form(frame: &Frame<'_>, shown: &shipping::Shown, words: &Words, fault
             }
             button.button.primary.full type="submit" id="continue" data-testid="continue" { (words.continue_button) }
         }
+        script type="module" src=(COUNTRIES.href) {}
     }
 }
 
@@ -651,9 +660,14 @@ pub fn lost(language: Language, lost: Lost, resume: Option<&str>) -> Markup {
 
 /// The card of something that cannot be gone on with.
 pub fn end_card(name: &str, title: &str, text: &Markup) -> Markup {
+    end_card_in("ended", name, title, text)
+}
+
+/// The same in another state: its colour and its picture.
+pub fn end_card_in(state: &str, name: &str, title: &str, text: &Markup) -> Markup {
     html! {
-        div.card.lifted.end.ended data-testid="end" data-end=(name) {
-            (end_picture("ended"))
+        div.card.lifted.end.(state) data-testid="end" data-end=(name) {
+            (end_picture(state))
             h1 { (title) }
             (text)
         }
