@@ -7,11 +7,36 @@
 const LOOK_EVERY_MS = 3000;
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
-const { base = "", mark = "", sdkUrl, clientId, locale, currency, amount } = main.dataset;
+const { base = "", sdkUrl, clientId, locale, currency, amount } = main.dataset;
+let { mark = "" } = main.dataset;
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("pay-form"));
 
 /** While a payment is under way in this tab, it is the SDK that follows it. */
 let isPaying = false;
+
+/**
+ * What this tab keeps over a reload: which choice was made, and that a payment was begun here. Where storage is refused, nothing is kept.
+ * @param {"choice" | "paying"} name
+ */
+function recall(name) {
+  try {
+    return sessionStorage.getItem(`${base}#${name}`);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {"choice" | "paying"} name
+ * @param {string} value
+ */
+function keep(name, value) {
+  try {
+    sessionStorage.setItem(`${base}#${name}`, value);
+  } catch {
+    // The page works without.
+  }
+}
 
 /** Reads how the order stands, and shows the page anew when that is another way than it says. */
 async function look() {
@@ -21,11 +46,33 @@ async function look() {
     if (!answer.ok || isPaying) return;
     const now = (await answer.json()).mark;
     if (now === mark) return;
-    // What was confirmed while this page waited leads on; what happened elsewhere is shown here.
-    location.replace(mark.includes("Underway") ? `${base}/done` : base);
+    if (main.dataset.live) return await renew();
+    // What was begun or confirmed here leads on once it is paid; what happened elsewhere is shown here.
+    location.replace(mark.includes("Underway") || recall("paying") ? `${base}/done` : base);
   } catch {
     // The next look finds out.
   }
+}
+
+/** A till's page is renewed where it stands: nothing jumps, and who does not see it hears how the sale stands now. */
+async function renew() {
+  const answer = await fetch(base, { headers: { accept: "text/html" }, cache: "no-store" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const next = page.getElementById("main");
+  const said = /** @type {HTMLElement | null} */ (main.querySelector(":scope > [role=status]"));
+  const says = /** @type {HTMLElement | null | undefined} */ (next?.querySelector(":scope > [role=status]"));
+  if (!next || !said || !says) return location.replace(base);
+  document.title = page.title;
+  mark = next.dataset.mark ?? "";
+  // The place that speaks stays, and everything around it is put anew.
+  said.className = says.className;
+  said.dataset.state = says.dataset.state;
+  said.replaceChildren(...says.childNodes);
+  const around = [...next.children];
+  const middle = around.indexOf(says);
+  for (const old of [...main.children]) if (old !== said) old.remove();
+  said.before(...around.slice(0, middle));
+  said.after(...around.slice(middle + 1));
 }
 
 /** @param {string} id */
@@ -90,17 +137,22 @@ async function present(klarna) {
   const options = [shown?.savedPaymentOption, shown?.paymentOption].filter(Boolean);
   const isHidden = !shown || shown.instruction === "HIDE_KLARNA" || options.length === 0;
   const place = at("klarna-options");
-  const before = chosen()?.value;
+  // What was chosen while the SDK loaded, or before the page was loaded again, stays chosen.
+  const before = chosen()?.value ?? recall("choice") ?? "";
   if (isHidden) {
     place.replaceChildren();
   } else {
     const isPreselected = ["PRESELECT_KLARNA", "SHOW_ONLY_KLARNA"].includes(shown.instruction);
     const isOnly = !document.getElementById("method-other") && options.length === 1;
-    const wants = (/** @type {Json} */ option, /** @type {number} */ index) =>
-      before ? before === `klarna/${option.paymentOptionId}` : index === 0 && (isPreselected || isOnly);
-    place.replaceChildren(...options.map((option, index) => choice(option, wants(option, index))));
+    const named = options.findIndex((option) => before === `klarna/${option.paymentOptionId}`);
+    // Klarna's names of its options are of the moment: an older one stands for Klarna.
+    const wanted = named < 0 && (before ? before.startsWith("klarna/") : isPreselected || isOnly) ? 0 : named;
+    place.replaceChildren(...options.map((option, index) => choice(option, index === wanted)));
     for (const id of ["nothing", "unheard"]) document.getElementById(id)?.remove();
+    at("choices").hidden = false;
   }
+  const other = /** @type {HTMLInputElement | null} */ (document.getElementById("method-other"));
+  if (other && before === "other") other.checked = true;
   const buttons = new Map(options.map((option) => [`klarna/${option.paymentOptionId}`, option]));
   /** @type {Json | undefined} */
   let mounted;
@@ -114,7 +166,10 @@ async function present(klarna) {
     pay.hidden = Boolean(mounted) || !form?.querySelector('input[name="method"]');
     pay.textContent = (chosen()?.value === "other" ? pay.dataset.goOn : pay.dataset.pay) ?? "";
   };
-  form?.addEventListener("change", follow);
+  form?.addEventListener("change", () => {
+    keep("choice", chosen()?.value ?? "");
+    follow();
+  });
   follow();
   main.dataset.ready = "true";
 }
@@ -125,6 +180,7 @@ async function present(klarna) {
  */
 async function begin({ klarnaNetworkSessionToken, paymentOptionId }) {
   isPaying = true;
+  keep("paying", "yes");
   showTrouble(false);
   const answer = await fetch(`${base}/pay`, {
     method: "POST",
@@ -149,11 +205,11 @@ async function begins() {
     ...(paymentAccountId && { acquiringConfig: { paymentAccountId } }),
     ...(token && { klarnaNetworkSessionToken: token }),
   });
-  const keep = () => {
+  const passOn = () => {
     /** @type {HTMLInputElement} */ (at("session-token")).value = String(klarna.Network.Session.token() ?? "");
   };
-  klarna.Network.Session.on("tokenupdate", keep);
-  keep();
+  klarna.Network.Session.on("tokenupdate", passOn);
+  passOn();
   // In a window of its own the SDK goes on by itself; back by redirect, this page goes on.
   klarna.Payment.on("complete", () => {
     if (!isPaying) location.replace(`${base}/done`);

@@ -1,10 +1,12 @@
 // The switch between light, dark, and whatever the system says.
 //
 // Any empty <button type="button" data-theme-switch hidden> becomes one: it is shown only where this module runs, and
-// its label names the choice in force. The choice is kept per origin; where storage is refused, it lasts for the page.
+// its label names the choice in force, in English or in the words
+// of data-theme-words="automatic|light|dark". The choice is kept per origin; where storage is refused, it lasts for the page.
 
 const KEY = "kontor-theme";
 const CHOICES = ["automatic", "light", "dark"];
+const ENGLISH = "Theme: automatic|Theme: light|Theme: dark";
 const root = document.documentElement;
 
 function stored() {
@@ -30,7 +32,8 @@ function show(choice) {
   else root.dataset.theme = choice;
   for (const button of document.querySelectorAll("button[data-theme-switch]")) {
     button.dataset.themeSwitch = choice;
-    button.title = `Theme: ${choice}`;
+    const words = (button.dataset.themeWords ?? ENGLISH).split("|");
+    button.title = words[CHOICES.indexOf(choice)];
     button.setAttribute("aria-label", button.title);
     button.hidden = false;
   }

@@ -15,6 +15,7 @@ use super::{jobs, store};
 use crate::Ctx;
 use crate::access::{self, PartnerCaller};
 use crate::events::once::Once;
+use crate::partners;
 use crate::payments::body::CreatePayment;
 use crate::payments::payment::PaymentState;
 use crate::payments::record::Payment;
@@ -80,6 +81,8 @@ pub(crate) async fn create_in(
     };
     let paid = paid.into_iter().find(|payment| Standing::of(Some(payment)) == Standing::Paid);
     let (mut session, key) = Session::new(ctx, &caller.partner_id, asked);
+    let known = partners::shown_as(tx, ctx, &caller.partner_id).await?;
+    session.detail.branding = std::mem::take(&mut session.detail.branding).or(known);
     session.detail.payment_link_id = payment_link_id.map(str::to_owned);
     if let Some(payment) = paid {
         session.state = SessionState::Completed;
@@ -170,7 +173,8 @@ async fn begin_in(
 ) -> Result<Begin, ApiError> {
     let Some(mut session) = store::lock(tx, partner_id, session_id).await? else { return Ok(Begin::Over) };
     let standing = Standing::of(last_payment(tx, &session).await?.as_ref());
-    let begun = begin(&session.state, standing, session.attempt, session.expires_at, now);
+    let is_elsewhere = session.detail.other_method_chosen_at.is_some();
+    let begun = begin(&session.state, standing, is_elsewhere, session.attempt, session.expires_at, now);
     if begun == Begin::New {
         made.write(tx, ctx, caller).await?;
         session.attempt += 1;
@@ -279,7 +283,7 @@ pub(super) async fn leave_for_other(
     if session.state != SessionState::Open || now >= session.expires_at {
         return Ok(None);
     }
-    let Some(other) = session.detail.other_method.clone() else { return Ok(None) };
+    let Some(page) = session.other_method_page() else { return Ok(None) };
     release(ctx, session, payment).await?;
     let left = on_session(ctx, session, move |tx, ctx, mut session| {
         Box::pin(async move {
@@ -290,9 +294,31 @@ pub(super) async fn leave_for_other(
         })
     })
     .await?;
-    let Some(mut url) = left.and_then(|_| url::Url::parse(&other.url).ok()) else { return Ok(None) };
-    url.query_pairs_mut().append_pair("checkout_session_id", &session.session_id);
-    Ok(Some(url.into()))
+    Ok(left.map(|_| page))
+}
+
+/// The customer is back from the other method and wants to choose again: from now on Klarna may be paid with, and the Partner hears
+/// that it must not take the order's money any more.
+///
+/// # Errors
+/// As the database says.
+pub(super) async fn choose_again(ctx: &Ctx, session: &Session) -> Result<(), ApiError> {
+    let now = ctx.clock.now();
+    if session.detail.other_method_chosen_at.is_none() {
+        return Ok(());
+    }
+    on_session(ctx, session, move |tx, ctx, mut session| {
+        Box::pin(async move {
+            // Pressed twice, it was taken back once.
+            if session.detail.other_method_chosen_at.take().is_some() {
+                session.save(tx, now).await?;
+                session.tell(tx, &ctx, "checkout_session.other_method_withdrawn").await?;
+            }
+            Ok(session)
+        })
+    })
+    .await
+    .map(drop)
 }
 
 /// Changes an open session without a payment that may still move money, under its lock; `None` if it is not so (any more).

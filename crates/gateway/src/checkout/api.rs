@@ -22,7 +22,7 @@ use super::store;
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::events::once::{Once, Reply};
-use crate::events::page::{self, Cursor, Pagination, Query};
+use crate::events::page::{self, Pagination, Query};
 use crate::payments::body::check_empty;
 
 /// The routes, with their descriptions.
@@ -163,26 +163,16 @@ async fn list_checkout_sessions(
     RawQuery(query): RawQuery,
 ) -> Result<Json<CheckoutSessionList>, ApiError> {
     let mut query = Query::parse(query.as_deref());
-    let (size, cursor) = (query.size(), query.cursor());
-    let (state, reference) = (query.get("state").map(str::to_owned), query.get("reference").map(str::to_owned));
-    if state.as_deref().is_some_and(|state| !SessionState::KNOWN_TEXTS.contains(&state)) {
-        query.fault("state", format!("must be one of {}", SessionState::KNOWN_TEXTS.join(", ")));
-    }
-    let (after, newer) = match &cursor {
-        Cursor::Start => (None, false),
-        Cursor::After(id) => (Some(id.clone()), false),
-        Cursor::Before(id) => (Some(id.clone()), true),
-    };
-    if after.as_deref().is_some_and(|id| !id.starts_with("cs_")) {
-        let name = if newer { "ending_before" } else { "starting_after" };
-        query.fault(name, "must be the id of a checkout session");
-    }
+    let (size, cursor) = (query.size(), query.cursor_among("cs_", "a checkout session"));
+    let state = query.one_of("state", SessionState::KNOWN_TEXTS);
+    let reference = query.get("reference").map(str::to_owned);
     query.finish()?;
+    let at = cursor.clone();
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let read = ctx.db.read(move |tx| {
         Box::pin(async move {
             let filter = (state.as_deref(), reference.as_deref());
-            store::page(tx, &caller.partner_id, filter, after.as_deref(), newer, limit).await
+            store::page(tx, &caller.partner_id, filter, at.side(), limit).await
         })
     });
     let sessions: Vec<Session> = read.await.map_err(|error: DbError| ApiError::from(error))?;

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
+use crate::partners::ShownAs;
+
 /// The least contrast of text (WCAG 2.2, 1.4.3).
 pub const CONTRAST_MIN: f64 = 4.5;
 /// The family's surface in light colours, and in dark ones.
@@ -107,6 +109,11 @@ impl<'de> Deserialize<'de> for Colour {
 }
 
 impl Branding {
+    /// What the Partner is known by, where nothing was said for this page.
+    pub(crate) fn or(self, known: ShownAs) -> Self {
+        Self { name: self.name.or(known.name), logo_url: self.logo_url.or(known.logo_url), ..self }
+    }
+
     /// Fields that cannot be read on what they stand on, and why.
     pub fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();

@@ -83,9 +83,15 @@ impl Opened {
         self.session.detail.branding.name.as_deref().unwrap_or(&self.caller.name)
     }
 
+    /// The customer has left for the other method, and has not wanted to choose again.
+    fn is_elsewhere(&self) -> bool {
+        self.session.detail.other_method_chosen_at.is_some()
+    }
+
     /// How it stands, in a word that changes whenever the page would.
     fn mark(&self) -> String {
-        format!("{}-{:?}-{}", self.session.state, self.standing(), self.session.attempt)
+        let place = if self.is_elsewhere() { "-elsewhere" } else { "" };
+        format!("{}-{:?}-{}{place}", self.session.state, self.standing(), self.session.attempt)
     }
 
     /// How it ended, or what it waits for; `None` while the customer may choose.
@@ -149,6 +155,7 @@ async fn show(State(ctx): State<Ctx>, Path(key): Path<String>, headers: HeaderMa
         let Some(opened) = Opened::read(&ctx, &key, &headers).await? else { return Ok(unknown(&ctx, &headers)) };
         match opened.end(ctx.clock.now()) {
             Some(end) => Ok(opened.page(&ctx, StatusCode::OK, |frame| frame.ended(end))),
+            None if opened.is_elsewhere() => Ok(opened.page(&ctx, StatusCode::OK, |frame| frame.elsewhere())),
             None => opened.choices(&ctx, &headers, StatusCode::OK, None).await,
         }
     };
@@ -210,6 +217,7 @@ async fn pay(State(ctx): State<Ctx>, Path(key): Path<String>, headers: HeaderMap
                 let left = act::leave_for_other(&ctx, &opened.session, opened.payment.as_ref()).await;
                 left.map(|url| url.map_or(Way::Page, Way::ToPartner))
             }
+            "again" => act::choose_again(&ctx, &opened.session).await.map(|()| Way::Page),
             _ => Ok(Way::Page),
         };
         match way {

@@ -35,9 +35,10 @@ use record::Session;
 
 pub(crate) use act::{caller, read};
 pub use api::routes;
-pub(crate) use hosted::{SCRIPT, STYLE, failure, respond, unknown};
+pub(crate) use hosted::{SCRIPT, STYLE, accept_language, failure, respond, unknown};
 pub(crate) use pages::ICON;
-pub(crate) use words::words;
+pub(crate) use store::SessionRow;
+pub(crate) use words::{Words, fill, words};
 
 /// The pages, and what they load.
 pub fn page_routes() -> Router<Ctx> {

@@ -4,7 +4,8 @@
 //! Form `pay-form`; choices `method-klarna` (several where a saved option is offered) and `method-other`; buttons `pay` and, with script,
 //! the Web SDK's inside `klarna-button`; links `back` and `look-again`; `amount` with `data-minor` and `data-currency`; `notice` with
 //! `data-notice` one of `declined`, `nothing`, `left`; the card of an end with `data-testid="end"` and `data-end` one of `paid`,
-//! `underway`, `expired`, `canceled`, `no-way`, `unknown`, `failed`. All carry the same `data-testid`.
+//! `underway`, `expired`, `canceled`, `elsewhere` (with the buttons `go-on` and `again`), `unknown`, `failed`; `no-way`, where nothing
+//! can be chosen; `on-phone` with the `code` to go on by on another device. All carry the same `data-testid`.
 
 use kit::web;
 use maud::{DOCTYPE, Markup, html};
@@ -127,7 +128,9 @@ impl Frame<'_> {
         };
         let sdk = open.sdk.as_ref();
         let other = self.session.detail.other_method.as_ref();
-        let is_only = other.is_none() && shown.is_some_and(|shown| shown.options.len() == 1);
+        // Who was at Klarna already goes on there.
+        let is_only = open.standing == Standing::WithCustomer || other.is_none();
+        let is_chosen = |shown: &Shown| shown.is_preselected || (is_only && shown.options.len() == 1);
         // With script Klarna may still come by the Web SDK; without, what the server read is all there is.
         let nothing = shown.is_none() && other.is_none();
         let body = html! {
@@ -143,18 +146,20 @@ impl Frame<'_> {
             (self.order(true))
             form.stack id="pay-form" data-testid="pay-form" method="post" action={ (self.base) "/pay" } {
                 input type="hidden" name="klarna_network_session_token" id="session-token" value="";
-                fieldset.choices id="choices" {
+                fieldset.choices id="choices" data-testid="choices" hidden[nothing] {
                     legend { (words.choose) }
                     div.options id="klarna-options" {
                         @if let Some(shown) = shown {
                             @for (place, option) in shown.options.iter().enumerate() {
-                                (klarna_choice(words, option, shown, place == 0 && (shown.is_preselected || is_only), open.may_show))
+                                (klarna_choice(words, option, shown, place == 0 && is_chosen(shown), open.may_show))
                             }
                         }
                     }
                     @if let Some(other) = other {
                         label.choice {
-                            input type="radio" name="method" value="other" required id="method-other" data-testid="method-other";
+                            // The only way there is, is chosen.
+                            input type="radio" name="method" value="other" required id="method-other" data-testid="method-other"
+                                checked[*open.offer == Offer::Hidden];
                             span {
                                 strong { (other.label.as_deref().unwrap_or(words.other)) }
                                 span.help { (self.say(words.other_help)) }
@@ -174,7 +179,14 @@ impl Frame<'_> {
                 div id="klarna-button" data-testid="klarna-button" hidden {}
                 button.button.primary.full id="pay" data-testid="pay" type="submit" hidden[nothing]
                     data-pay=(fill(words.pay, "amount", &self.money())) data-go-on=(words.go_on) {
-                    @if shown.is_some_and(|shown| shown.is_approved) { (words.confirm) } @else { (fill(words.pay, "amount", &self.money())) }
+                    @if shown.is_some_and(|shown| shown.is_approved) { (words.confirm) } @else if *open.offer == Offer::Hidden { (words.go_on) } @else { (fill(words.pay, "amount", &self.money())) }
+                }
+            }
+            @if !nothing {
+                details.on-phone data-testid="on-phone" {
+                    summary { (words.on_phone) }
+                    p.small.muted { (words.on_phone_text) }
+                    img.till-code data-testid="code" src={ (self.base) "/qr.svg" } alt=(words.code_alt) width="320" height="320" loading="lazy";
                 }
             }
             (self.way_back())
@@ -187,6 +199,29 @@ impl Frame<'_> {
                 data-payment-account-id=[sdk.and_then(|sdk| sdk.payment_account_id)] data-token=[sdk.and_then(|sdk| sdk.token)] { (body) }
         };
         document(words, Some(self), words.checkout, None, data)
+    }
+
+    /// The customer is paying in another way, as far as we know: Klarna waits until the choice is taken back.
+    pub(super) fn elsewhere(&self) -> Markup {
+        let words = self.words;
+        let other = self.session.other_method_page();
+        let body = html! {
+            main.narrow.stack.checkout id="main" tabindex="-1" data-testid="checkout" data-mark=(self.mark) data-base=(self.base) {
+                div.card.lifted.stack.end.waiting data-testid="end" data-end="elsewhere" {
+                    (picture("waiting"))
+                    h1 { (words.elsewhere_title) }
+                    p { (self.say(words.elsewhere_text)) }
+                    @if let Some(other) = other {
+                        a.button.primary.full data-testid="go-on" href=(other) { (self.say(words.elsewhere_go_on)) }
+                    }
+                    form method="post" action={ (self.base) "/pay" } {
+                        button.button.full type="submit" name="method" value="again" data-testid="again" { (words.choose_again) }
+                    }
+                }
+                (self.order(false))
+            }
+        };
+        document(words, Some(self), words.elsewhere_title, None, body)
     }
 
     /// There is nothing to choose (any more).
@@ -208,7 +243,7 @@ impl Frame<'_> {
         let body = html! {
             main.narrow.stack.checkout id="main" tabindex="-1" data-testid="checkout" data-mark=(self.mark) data-base=(self.base) {
                 div class={ "card lifted stack end " (state) } data-testid="end" data-end=(name) {
-                    @if end == End::Underway { p.busy role="status" { span { (title) } } } @else { span class={ "badge " (state) } { (title) } }
+                    @if end == End::Underway { p.busy role="status" { span { (words.wait) } } } @else { (picture(state)) }
                     h1 { (title) }
                     p { (self.say(text)) }
                     @if end == End::Underway {
@@ -223,6 +258,21 @@ impl Frame<'_> {
         };
         let again = (end == End::Underway).then(|| format!("{}/done", self.base));
         document(words, Some(self), title, again.as_deref(), body)
+    }
+}
+
+/// How it ended, for the eye.
+fn picture(state: &str) -> Markup {
+    let path = match state {
+        "done" => "M15 25l6 6 12-14",
+        "waiting" => "M24 13v12l8 4",
+        _ => "M16 24h16",
+    };
+    html! {
+        svg.end-picture viewBox="0 0 48 48" width="48" height="48" aria-hidden="true" {
+            circle cx="24" cy="24" r="22" {}
+            path d=(path) {}
+        }
     }
 }
 
@@ -295,6 +345,7 @@ fn plain(words: &'static Words, name: &str, title: &str, text: &str, reference: 
     let body = html! {
         main.narrow.stack.checkout id="main" tabindex="-1" {
             div.card.lifted.stack.end.ended data-testid="end" data-end=(name) {
+                (picture("ended"))
                 h1 { (title) }
                 p { (fill(text, "shop", "")) }
                 @if let Some(reference) = reference { p.small.muted { (fill(words.quote, "reference", reference)) } }
@@ -339,7 +390,7 @@ fn document(words: &Words, frame: Option<&Frame<'_>>, title: &str, again: Option
                         }
                         span { (shop.unwrap_or(words.checkout)) }
                     }
-                    button type="button" data-theme-switch hidden aria-label="Theme" {}
+                    button type="button" data-theme-switch data-theme-words=(words.themes) hidden {}
                 }
                 (body)
             }

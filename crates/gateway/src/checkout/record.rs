@@ -91,7 +91,7 @@ pub struct Detail {
     /// The link that opens it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_link_id: Option<String>,
-    /// When the customer last left for the other method.
+    /// When the customer left for the other method; absent once the choice was taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_method_chosen_at: Option<i64>,
 }
@@ -121,7 +121,7 @@ pub struct CheckoutSessionView {
     pub payment_id: Option<String>,
     /// Payments that were tried.
     pub attempts: i64,
-    /// When the customer last left for the other method.
+    /// When the customer left for the other method; absent once the customer wanted to choose again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_method_chosen_at: Option<String>,
     /// The link that opens it, `pl_…`.
@@ -235,6 +235,13 @@ impl Session {
         if let Some(payment_id) = &self.payment_id {
             url.query_pairs_mut().append_pair("payment_id", payment_id);
         }
+        Some(url.into())
+    }
+
+    /// Where the customer pays in another way, told of which session.
+    pub(crate) fn other_method_page(&self) -> Option<String> {
+        let mut url = url::Url::parse(&self.detail.other_method.as_ref()?.url).ok()?;
+        url.query_pairs_mut().append_pair("checkout_session_id", &self.session_id);
         Some(url.into())
     }
 

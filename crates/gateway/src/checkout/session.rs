@@ -110,17 +110,26 @@ pub enum Begin {
     New,
     /// There is one already, of another tab or click: it is gone on with.
     GoOn,
-    /// It is too late, or was tried too often.
+    /// It is too late, was tried too often, or the customer is paying in another way.
     Over,
 }
 
-/// Decides on a wish to pay with Klarna.
-pub fn begin(state: &SessionState, standing: Standing, attempt: i64, expires_at: i64, now: i64) -> Begin {
+/// Decides on a wish to pay with Klarna. `is_elsewhere`: the customer has left for the other method, and may be paying there at this
+/// very moment. Until the choice is taken back, in whatever tab, Klarna takes nothing: an order is not paid twice.
+pub fn begin(
+    state: &SessionState,
+    standing: Standing,
+    is_elsewhere: bool,
+    attempt: i64,
+    expires_at: i64,
+    now: i64,
+) -> Begin {
     if *state != SessionState::Open {
         return Begin::Over;
     }
     match standing {
         Standing::Underway | Standing::WithCustomer | Standing::Paid => Begin::GoOn,
+        Standing::None | Standing::Declined | Standing::CameToNothing if is_elsewhere => Begin::Over,
         Standing::None | Standing::Declined | Standing::CameToNothing if now >= expires_at => Begin::Over,
         Standing::None | Standing::Declined | Standing::CameToNothing if attempt >= ATTEMPTS_MAX => Begin::Over,
         Standing::None | Standing::Declined | Standing::CameToNothing => Begin::New,
@@ -154,13 +163,15 @@ mod tests {
     fn a_payment_that_may_still_move_money_is_never_joined_by_another() {
         for standing in STANDINGS {
             for (attempt, now) in [(0, 0), (ATTEMPTS_MAX, 0), (0, 10)] {
-                let decided = begin(&SessionState::Open, standing, attempt, 10, now);
+                let decided = begin(&SessionState::Open, standing, false, attempt, 10, now);
                 assert_eq!(decided == Begin::GoOn, !standing.is_free(), "{standing:?}");
                 assert_eq!(decided == Begin::New, standing.is_free() && attempt == 0 && now == 0, "{standing:?}");
             }
             for over in [SessionState::Completed, SessionState::Expired, SessionState::Canceled] {
-                assert_eq!(begin(&over, standing, 0, 10, 0), Begin::Over);
+                assert_eq!(begin(&over, standing, false, 0, 10, 0), Begin::Over);
             }
+            let elsewhere = begin(&SessionState::Open, standing, true, 0, 10, 0);
+            assert_eq!(elsewhere == Begin::Over, standing.is_free(), "{standing:?}: paid in another way, maybe");
         }
     }
 }

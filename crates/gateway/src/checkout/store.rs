@@ -7,7 +7,8 @@ use super::record::{Method, Session};
 use super::session::SessionState;
 
 row! {
-    struct SessionRow {
+    /// A session's row; a query that joins it names these columns, too.
+    pub(crate) struct SessionRow {
         partner_id: String,
         session_id: String,
         version: i64,
@@ -30,7 +31,7 @@ row! {
 }
 
 impl SessionRow {
-    fn into_session(self) -> Result<Session, DbError> {
+    pub(crate) fn into_session(self) -> Result<Session, DbError> {
         let detail = serde_json::from_str(&self.detail)
             .map_err(|source| DbError::Decode { column: "detail".to_owned(), source: Box::new(source) })?;
         Ok(Session {
@@ -147,8 +148,7 @@ pub(super) async fn page(
     tx: &mut Tx,
     partner_id: &str,
     (state, reference): (Option<&str>, Option<&str>),
-    after: Option<&str>,
-    newer: bool,
+    (after, newer): (Option<&str>, bool),
     limit: i64,
 ) -> Result<Vec<Session>, DbError> {
     const OLDER: &str =

@@ -39,7 +39,13 @@ pub const CATALOGUE: &[Kind] = &[
     },
     Kind {
         name: "checkout_session.other_method_chosen",
-        meaning: "The customer left the hosted checkout for your other method. The page stays open until you complete or cancel it.",
+        meaning: "The customer left the hosted checkout for your other method. The page stays open until you complete or cancel it; \
+            Klarna takes no payment until the customer chooses again.",
+    },
+    Kind {
+        name: "checkout_session.other_method_withdrawn",
+        meaning: "The customer came back from your other method to choose again, and may pay with Klarna: do not take money for the \
+            order any more without completing the session first.",
     },
     Kind { name: "checkout_session.expired", meaning: "Nobody paid in time. The page is closed." },
     Kind { name: "checkout_session.canceled", meaning: "You, or your till, took the order back. The page is closed." },

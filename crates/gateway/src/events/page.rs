@@ -51,6 +51,17 @@ pub(crate) enum Cursor {
     Before(String),
 }
 
+impl Cursor {
+    /// Beside which item the page lies, and whether on the side of the newer ones.
+    pub(crate) fn side(&self) -> (Option<&str>, bool) {
+        match self {
+            Self::Start => (None, false),
+            Self::After(id) => (Some(id), false),
+            Self::Before(id) => (Some(id), true),
+        }
+    }
+}
+
 /// The query of a list: what it asks for, and every fault in it.
 pub(crate) struct Query {
     pairs: Vec<(String, String)>,
@@ -99,6 +110,27 @@ impl Query {
             (None, Some(id)) => Cursor::Before(id.to_owned()),
             (None, None) => Cursor::Start,
         }
+    }
+
+    /// The same, where ids begin with `prefix`; `thing` names in a fault what should have been given.
+    pub(crate) fn cursor_among(&mut self, prefix: &str, thing: &str) -> Cursor {
+        let cursor = self.cursor();
+        if let (Some(id), newer) = cursor.side()
+            && !id.starts_with(prefix)
+        {
+            let name = if newer { "ending_before" } else { "starting_after" };
+            self.fault(name, format!("must be the id of {thing}"));
+        }
+        cursor
+    }
+
+    /// One of a few words.
+    pub(crate) fn one_of(&mut self, name: &str, words: &[&str]) -> Option<String> {
+        let text = self.get(name)?.to_owned();
+        if !words.contains(&text.as_str()) {
+            self.fault(name, format!("must be one of {}", words.join(", ")));
+        }
+        Some(text)
     }
 
     /// A time with a zone, in microseconds.

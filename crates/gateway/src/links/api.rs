@@ -1,11 +1,12 @@
 //! `/v1/payment-links`, and refunds by reference.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use kit::db::{Tx, UnitFuture};
 use kit::http::{ApiError, JsonBody, OptionalJsonBody};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -14,10 +15,13 @@ use utoipa_axum::routes;
 
 use super::act::{self, Found, RefundByReference};
 use super::record::PaymentLinkView;
+use super::store::{self, LinkFilter};
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::checkout::body::{CreateSession, Purpose};
+use crate::checkout::session::SessionState;
 use crate::events::once::{Once, Reply};
+use crate::events::page::{self, Pagination, Query};
 use crate::payments;
 use crate::payments::body::check_empty;
 use crate::payments::record::OperationView;
@@ -25,7 +29,7 @@ use crate::payments::record::OperationView;
 /// The routes, with their descriptions.
 pub(super) fn routes() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
-        .routes(routes!(create_payment_link))
+        .routes(routes!(list_payment_links, create_payment_link))
         .routes(routes!(read_payment_link))
         .routes(routes!(cancel_payment_link))
         .routes(routes!(refund_by_reference))
@@ -124,6 +128,54 @@ async fn create_payment_link(
         .await?;
     ctx.poke.poke();
     Ok(answer)
+}
+
+/// A page of links, newest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PaymentLinkList {
+    /// With their addresses.
+    pub payment_links: Vec<PaymentLinkView>,
+    /// Where this page stands.
+    pub pagination: Pagination,
+}
+
+/// List payment links
+///
+/// Newest first, those of tills among them. Filters can be combined.
+#[utoipa::path(
+    get, path = "/v1/payment-links", operation_id = "list_payment_links", tag = "Payment links and tills",
+    params(
+        ("size" = Option<i64>, Query, description = "Links on a page, 1 to 100; 20 if absent."),
+        ("starting_after" = Option<String>, Query, description = "The id after which the page begins."),
+        ("ending_before" = Option<String>, Query, description = "The id before which the page ends."),
+        ("state" = Option<String>, Query, description = "Only links in this state."),
+        ("reference" = Option<String>, Query, description = "Only links with this reference."),
+        ("till_id" = Option<String>, Query, description = "Only sales of this till."),
+    ),
+    responses((status = 200, description = "A page of links.", body = PaymentLinkList))
+)]
+async fn list_payment_links(
+    State(ctx): State<Ctx>,
+    caller: PartnerCaller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<PaymentLinkList>, ApiError> {
+    let mut query = Query::parse(query.as_deref());
+    let (size, cursor) = (query.size(), query.cursor_among("pl_", "a payment link"));
+    let filter = LinkFilter {
+        state: query.one_of("state", SessionState::KNOWN_TEXTS),
+        reference: query.get("reference").map(str::to_owned),
+        till_id: query.get("till_id").map(str::to_owned),
+    };
+    query.finish()?;
+    let (at, limit) = (cursor.clone(), i64::try_from(size + 1).unwrap_or(i64::MAX));
+    let read = ctx
+        .db
+        .read(move |tx| Box::pin(async move { store::links(tx, &caller.partner_id, &filter, at.side(), limit).await }));
+    let links = read.await?;
+    let address = format!("{}/v1/payment-links", ctx.config.public_url.as_str().trim_end_matches('/'));
+    let (links, pagination) = page::cut(&query, &address, &cursor, size, links, |(link, _)| link.link_id.as_str());
+    let payment_links = links.iter().map(|(link, session)| link.view(&ctx, session)).collect::<Result<_, _>>()?;
+    Ok(Json(PaymentLinkList { payment_links, pagination }))
 }
 
 /// Read a payment link

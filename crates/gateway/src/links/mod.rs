@@ -11,6 +11,7 @@ mod record;
 mod store;
 mod till;
 pub mod tills;
+mod words;
 
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;

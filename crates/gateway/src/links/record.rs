@@ -92,6 +92,11 @@ impl Link {
     }
 }
 
+/// A till that sells.
+pub const ACTIVE: &str = "ACTIVE";
+/// A till whose page is closed for good.
+pub const DISABLED: &str = "DISABLED";
+
 /// A till as stored.
 #[derive(Clone, Debug)]
 pub struct Till {
@@ -180,7 +185,7 @@ impl Till {
             currency: self.currency.clone(),
             refunds: self.may_refund,
             url: None,
-            state: if self.disabled_at.is_some() { "DISABLED" } else { "ACTIVE" },
+            state: if self.disabled_at.is_some() { DISABLED } else { ACTIVE },
             created_at: wire_time(self.created_at),
         }
     }

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use kit::db::{Tx, UnitFuture};
 use kit::http::ApiError;
 use kit::idempotency;
+use maud::Markup;
 use protocol::{Currency, Money};
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -20,20 +21,29 @@ use super::pages::{Fault, Refunding, Sale, TillFrame};
 use super::qr;
 use super::record::{Link, Till};
 use super::store;
+use super::words::{TillWords, till_words};
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::checkout::body::{CreateSession, Purpose};
+use crate::checkout::branding::Branding;
 use crate::checkout::record::Session;
 use crate::checkout::session::Standing;
-use crate::checkout::{self, failure, respond, unknown};
+use crate::checkout::{self, Words, accept_language, failure, fill, respond, unknown};
 use crate::events::once::Once;
+use crate::partners;
 use crate::payments;
 use crate::payments::body::MoveMoney;
 use crate::payments::record::Payment;
 
-/// Nothing but our own files and forms.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but our own files and forms, and the shop's logo.
+fn policy(branding: &Branding) -> String {
+    let logo = branding.logo_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+    let logo = logo.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {logo}; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
 
 /// The pages.
 pub(super) fn routes() -> Router<Ctx> {
@@ -83,20 +93,55 @@ struct Opened {
     till: Till,
     caller: PartnerCaller,
     base: String,
+    /// The till's own, completed by what the Partner is known by.
+    branding: Branding,
+    words: &'static Words,
+    till_words: &'static TillWords,
 }
 
 impl Opened {
-    async fn read(ctx: &Ctx, key: &str) -> Result<Option<Self>, ApiError> {
-        let hash = payments::token_hash(key);
-        let till = ctx.db.look_up(move |tx| Box::pin(async move { store::till_of_key(tx, &hash).await })).await?;
-        let Some(till) = till else { return Ok(None) };
-        let caller = checkout::caller(ctx, &till.partner_id).await?;
-        Ok(caller.map(|caller| Self { till, caller, base: format!("/till/{key}") }))
+    async fn read(ctx: &Ctx, key: &str, headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
+        let (hash, within) = (payments::token_hash(key), ctx.clone());
+        let read = ctx.db.read(move |tx| {
+            Box::pin(async move {
+                let Some(till) = store::till_of_key(tx, &hash).await? else { return Ok(None) };
+                let known = partners::shown_as(tx, &within, &till.partner_id).await?;
+                Ok::<_, ApiError>(Some((till, known)))
+            })
+        });
+        let Some((till, known)) = read.await? else { return Ok(None) };
+        let Some(caller) = checkout::caller(ctx, &till.partner_id).await? else { return Ok(None) };
+        let words = checkout::words(till.detail.locale.as_deref(), accept_language(headers));
+        Ok(Some(Self {
+            branding: till.detail.branding.clone().or(known),
+            till,
+            caller,
+            base: format!("/till/{key}"),
+            words,
+            till_words: till_words(words.code),
+        }))
+    }
+
+    fn respond(&self, status: StatusCode, page: Markup) -> Response {
+        respond(status, &policy(&self.branding), page)
     }
 
     fn frame(&self) -> TillFrame<'_> {
-        let shop = self.till.detail.branding.name.as_deref().unwrap_or(&self.caller.name);
-        TillFrame { till: &self.till, shop, base: &self.base }
+        TillFrame {
+            till: &self.till,
+            shop: self.branding.name.as_deref().unwrap_or(&self.caller.name),
+            logo: self.branding.logo_url.as_deref(),
+            base: &self.base,
+            words: self.words,
+            till_words: self.till_words,
+        }
+    }
+
+    /// That an amount will not do, with one that would.
+    fn amount_wrong(&self, currency: Currency) -> String {
+        let (group, point) = self.words.digits;
+        let example = Money::new(950, currency).grouped(group, point);
+        fill(self.till_words.amount_wrong, "example", &example)
     }
 
     fn currency(&self) -> Result<Currency, ApiError> {
@@ -106,7 +151,7 @@ impl Opened {
     /// The page of the till.
     fn counter(&self, ctx: &Ctx, status: StatusCode, fields: &Fields, fault: Option<Fault>) -> Response {
         let name = act::new_link_id(ctx);
-        respond(status, POLICY, self.frame().counter(&name, fields, fault.as_ref()))
+        self.respond(status, self.frame().counter(&name, fields, fault.as_ref()))
     }
 }
 
@@ -139,7 +184,7 @@ async fn paged(
 
 async fn show(State(ctx): State<Ctx>, Path(key): Path<String>, headers: HeaderMap) -> Response {
     paged(&ctx, &headers, async {
-        let Some(opened) = Opened::read(&ctx, &key).await? else { return Ok(None) };
+        let Some(opened) = Opened::read(&ctx, &key, &headers).await? else { return Ok(None) };
         Ok(Some(opened.counter(&ctx, StatusCode::OK, &Fields::default(), None)))
     })
     .await
@@ -148,24 +193,25 @@ async fn show(State(ctx): State<Ctx>, Path(key): Path<String>, headers: HeaderMa
 /// Makes a link under the name that the form brought: pressed twice, it is one sale.
 async fn sell(State(ctx): State<Ctx>, Path(key): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     paged(&ctx, &headers, async {
-        let Some(opened) = Opened::read(&ctx, &key).await? else { return Ok(None) };
+        let Some(opened) = Opened::read(&ctx, &key, &headers).await? else { return Ok(None) };
         let fields = Fields::read(&body);
         let fault = |field, reason: &str| Some(Fault { field, reason: reason.to_owned() });
         let refused = |fault| Ok(Some(opened.counter(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, fault)));
-        let Some(money) = Money::typed(fields.get("amount"), opened.currency()?) else {
-            return refused(fault("amount", "Enter an amount above zero, such as 12.50."));
+        let (words, currency) = (opened.till_words, opened.currency()?);
+        let Some(money) = Money::typed(fields.get("amount"), currency) else {
+            return refused(fault("amount", &opened.amount_wrong(currency)));
         };
         let link_id = fields.get("sale").to_owned();
         if !is_link_id(&link_id) {
-            return refused(fault("amount", "The page was out of date. Please press again."));
+            return refused(fault("amount", words.out_of_date));
         }
         let order = act::sale(&opened.till, money.minor, fields.get("reference"));
         let asked = match CreateSession::check(order, Purpose::Link, ctx.config.local_targets, ctx.clock.now()) {
             Ok(asked) => asked,
-            Err(_) => return refused(fault("reference", "A reference has at most 255 characters.")),
+            Err(_) => return refused(fault("reference", words.reference_long)),
         };
         if opened.caller.suspended {
-            return refused(fault("amount", "No new payments can be taken at the moment. Ask your provider."));
+            return refused(fault("amount", words.suspended));
         }
         let shared = std::sync::Arc::new((opened.caller.clone(), asked, link_id, opened.till.clone()));
         let (link, _) = ctx
@@ -212,7 +258,7 @@ fn mark(session: &Session, payment: Option<&Payment>) -> String {
 
 async fn sale(State(ctx): State<Ctx>, Path((key, link_id)): Path<(String, String)>, headers: HeaderMap) -> Response {
     paged(&ctx, &headers, async {
-        let Some(opened) = Opened::read(&ctx, &key).await? else { return Ok(None) };
+        let Some(opened) = Opened::read(&ctx, &key, &headers).await? else { return Ok(None) };
         let Some((session, payment)) = sold(&ctx, &opened, &link_id).await? else { return Ok(None) };
         let (url, mark) = (session.url(&ctx)?, mark(&session, payment.as_ref()));
         let sale = Sale {
@@ -224,13 +270,17 @@ async fn sale(State(ctx): State<Ctx>, Path((key, link_id)): Path<(String, String
             code: url.rfind("/checkout/").map_or("", |at| &url[at..]),
             mark: &mark,
         };
-        Ok(Some(respond(StatusCode::OK, POLICY, opened.frame().sale(&sale))))
+        Ok(Some(opened.respond(StatusCode::OK, opened.frame().sale(&sale))))
     })
     .await
 }
 
-async fn state(State(ctx): State<Ctx>, Path((key, link_id)): Path<(String, String)>) -> Result<Response, ApiError> {
-    let opened = Opened::read(&ctx, &key).await?.ok_or_else(ApiError::no_such_route)?;
+async fn state(
+    State(ctx): State<Ctx>,
+    Path((key, link_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let opened = Opened::read(&ctx, &key, &headers).await?.ok_or_else(ApiError::no_such_route)?;
     let (session, payment) = sold(&ctx, &opened, &link_id).await?.ok_or_else(ApiError::no_such_route)?;
     let body = axum::Json(json!({ "mark": mark(&session, payment.as_ref()) }));
     Ok(([(CACHE_CONTROL, "no-store")], body).into_response())
@@ -238,7 +288,7 @@ async fn state(State(ctx): State<Ctx>, Path((key, link_id)): Path<(String, Strin
 
 async fn cancel(State(ctx): State<Ctx>, Path((key, link_id)): Path<(String, String)>, headers: HeaderMap) -> Response {
     paged(&ctx, &headers, async {
-        let Some(opened) = Opened::read(&ctx, &key).await? else { return Ok(None) };
+        let Some(opened) = Opened::read(&ctx, &key, &headers).await? else { return Ok(None) };
         let Some((session, _)) = sold(&ctx, &opened, &link_id).await? else { return Ok(None) };
         match act::cancel(&ctx, &opened.till.partner_id, &session.session_id).await {
             Ok(_) => {}
@@ -279,13 +329,13 @@ async fn refunding(
     };
     let once = format!("till-{}", ctx.random.base64url(12));
     let page = Refunding { reference, found: &found, operations: &operations, typed, confirm, once: &once, fault };
-    Ok(respond(status, POLICY, opened.frame().refund(&page)))
+    Ok(opened.respond(status, opened.frame().refund(&page)))
 }
 
 /// Looks a purchase up by what was scanned or typed.
 async fn find(State(ctx): State<Ctx>, Path(key): Path<String>, uri: http::Uri, headers: HeaderMap) -> Response {
     paged(&ctx, &headers, async {
-        let Some(opened) = Opened::read(&ctx, &key).await?.filter(|opened| opened.till.may_refund) else {
+        let Some(opened) = Opened::read(&ctx, &key, &headers).await?.filter(|opened| opened.till.may_refund) else {
             return Ok(None);
         };
         let query = Fields::read(uri.query().unwrap_or_default().as_bytes());
@@ -297,7 +347,7 @@ async fn find(State(ctx): State<Ctx>, Path(key): Path<String>, uri: http::Uri, h
 /// First asks, naming the amount; then refunds.
 async fn refund(State(ctx): State<Ctx>, Path(key): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     paged(&ctx, &headers, async {
-        let Some(opened) = Opened::read(&ctx, &key).await?.filter(|opened| opened.till.may_refund) else {
+        let Some(opened) = Opened::read(&ctx, &key, &headers).await?.filter(|opened| opened.till.may_refund) else {
             return Ok(None);
         };
         let fields = Fields::read(&body);
@@ -313,15 +363,15 @@ async fn refund(State(ctx): State<Ctx>, Path(key): Path<String>, headers: Header
         };
         let currency: Currency = payment.currency.parse().map_err(ApiError::internal)?;
         let Some(money) = Money::typed(typed, currency) else {
-            return refused("Enter an amount above zero, such as 12.50.".to_owned()).await.map(Some);
+            return refused(opened.amount_wrong(currency)).await.map(Some);
         };
         // A repetition of what was done is answered as it was, whatever is left now.
         let is_confirmed = fields.get("confirmed") == money.minor.to_string();
         let left = act::refundable(&payment);
         if !is_confirmed {
             if money.minor > left {
-                let left = Money::new(left, currency);
-                return refused(format!("At most {left} can be refunded.")).await.map(Some);
+                let left = opened.words.money(Money::new(left, currency));
+                return refused(fill(opened.till_words.at_most, "amount", &left)).await.map(Some);
             }
             return refunding(&ctx, &opened, reference, (typed, Some(money)), StatusCode::OK, None).await.map(Some);
         }
@@ -337,8 +387,10 @@ async fn refund(State(ctx): State<Ctx>, Path(key): Path<String>, headers: Header
                 let reference: String = form_urlencoded::byte_serialize(reference.as_bytes()).collect();
                 Ok(Some(Redirect::to(&format!("{}/refund?reference={reference}", opened.base)).into_response()))
             }
-            Ok(answer) => refused(said(answer).await).await.map(Some),
-            Err(error) if error.status.is_client_error() => refused(error.message.to_string()).await.map(Some),
+            Ok(answer) => refused(because(opened.till_words.refused, &said(answer).await)).await.map(Some),
+            Err(error) if error.status.is_client_error() => {
+                refused(because(opened.till_words.refused, &error.message)).await.map(Some)
+            }
             Err(error) => Err(error),
         }
     })
@@ -349,5 +401,10 @@ async fn refund(State(ctx): State<Ctx>, Path(key): Path<String>, headers: Header
 async fn said(answer: Response) -> String {
     let bytes = axum::body::to_bytes(answer.into_body(), 64 * 1024).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    body["error_message"].as_str().unwrap_or("Klarna refused the refund; nothing was refunded.").to_owned()
+    body["error_message"].as_str().unwrap_or_default().to_owned()
+}
+
+/// What happened, and why as far as anybody said so.
+fn because(what: &str, why: &str) -> String {
+    if why.is_empty() { what.to_owned() } else { format!("{what} ({why})") }
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use kit::db::{Tx, UnitFuture};
@@ -15,19 +15,20 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::record::{NewTill, Till, TillDetail, TillView};
+use super::record::{ACTIVE, DISABLED, NewTill, Till, TillDetail, TillView};
 use super::store;
 use crate::Ctx;
 use crate::access::{PartnerCaller, field_faults};
 use crate::checkout::body::branding_rows;
 use crate::checkout::branding::Branding;
 use crate::events::once::{Once, Reply};
+use crate::events::page::{self, Pagination, Query};
 use crate::payments::body::check_empty;
 
 /// Members of a body.
 const MEMBERS: [&str; 6] = ["name", "currency", "refunds", "locale", "country", "branding"];
 /// Ours.
-const TILLS_MAX: usize = 500;
+const TILLS_MAX: i64 = 500;
 
 /// The routes, with their descriptions.
 pub(super) fn routes() -> OpenApiRouter<Ctx> {
@@ -56,11 +57,13 @@ pub struct CreateTillBody {
     pub branding: Option<Value>,
 }
 
-/// All tills, oldest first.
+/// A page of tills, newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TillList {
-    /// Without their addresses.
+    /// Without their addresses: read a till for that.
     pub tills: Vec<TillView>,
+    /// Where this page stands.
+    pub pagination: Pagination,
 }
 
 fn shape(http: Http) -> Shape {
@@ -122,7 +125,7 @@ async fn create_till(
     let of_unit = ctx.clone();
     once.run(&ctx, move |tx: &mut Tx| -> UnitFuture<'_, Result<Reply, ApiError>> {
         Box::pin(async move {
-            if store::tills(tx, &caller.partner_id).await?.len() >= TILLS_MAX {
+            if store::till_count(tx, &caller.partner_id).await? >= TILLS_MAX {
                 let message = format!("You have {TILLS_MAX} tills already.");
                 return Err(ApiError::new(StatusCode::CONFLICT, "RESOURCE_CONFLICT", message));
             }
@@ -135,14 +138,35 @@ async fn create_till(
 }
 
 /// List tills
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/v1/tills", operation_id = "list_tills", tag = "Payment links and tills",
-    responses((status = 200, description = "All tills.", body = TillList))
+    params(
+        ("size" = Option<i64>, Query, description = "Tills on a page, 1 to 100; 20 if absent."),
+        ("starting_after" = Option<String>, Query, description = "The id after which the page begins."),
+        ("ending_before" = Option<String>, Query, description = "The id before which the page ends."),
+        ("state" = Option<String>, Query, description = "Only tills that are `ACTIVE`, or `DISABLED`."),
+    ),
+    responses((status = 200, description = "A page of tills.", body = TillList))
 )]
-async fn list_tills(State(ctx): State<Ctx>, caller: PartnerCaller) -> Result<Json<TillList>, ApiError> {
-    let read = ctx.db.read(move |tx| Box::pin(async move { store::tills(tx, &caller.partner_id).await }));
+async fn list_tills(
+    State(ctx): State<Ctx>,
+    caller: PartnerCaller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<TillList>, ApiError> {
+    let mut query = Query::parse(query.as_deref());
+    let (size, cursor) = (query.size(), query.cursor_among("till_", "a till"));
+    let disabled = query.one_of("state", &[ACTIVE, DISABLED]).map(|state| state == DISABLED);
+    query.finish()?;
+    let (at, limit) = (cursor.clone(), i64::try_from(size + 1).unwrap_or(i64::MAX));
+    let read = ctx.db.read(move |tx| {
+        Box::pin(async move { store::tills(tx, &caller.partner_id, disabled, at.side(), limit).await })
+    });
     let tills: Vec<Till> = read.await?;
-    Ok(Json(TillList { tills: tills.iter().map(Till::listed).collect() }))
+    let address = format!("{}/v1/tills", ctx.config.public_url.as_str().trim_end_matches('/'));
+    let (tills, pagination) = page::cut(&query, &address, &cursor, size, tills, |till| till.till_id.as_str());
+    Ok(Json(TillList { tills: tills.iter().map(Till::listed).collect(), pagination }))
 }
 
 /// Read a till

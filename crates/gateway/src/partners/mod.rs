@@ -45,6 +45,25 @@ pub use jobs::{Wanted, align_all, ask, ensure_jobs, register_jobs};
 /// How soon an account is read back after Klarna said that something in it changed, in microseconds: our own changes come in rows.
 const LOOK_AGAIN_US: i64 = kit::clock::MINUTE_US;
 
+/// How a Partner shows itself to customers, as far as it is known: the first of its brands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShownAs {
+    pub name: Option<String>,
+    /// By https.
+    pub logo_url: Option<String>,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// As the database says; 500 when it cannot be unsealed.
+pub(crate) async fn shown_as(tx: &mut Tx, ctx: &Ctx, partner_id: &str) -> Result<ShownAs, ApiError> {
+    let Some(brand) = record::first(tx, ctx, partner_id, Kind::Brand).await? else { return Ok(ShownAs::default()) };
+    let text = |name: &str| brand.text(name).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let is_safe = |url: &String| url::Url::parse(url).is_ok_and(|url| url.scheme() == "https");
+    Ok(ShownAs { name: text("display_name"), logo_url: text("logo_url").filter(is_safe) })
+}
+
 /// Applies one verified, deduplicated webhook about a Partner.
 ///
 /// # Errors

@@ -168,6 +168,12 @@ impl Record {
     }
 }
 
+/// A Partner's first part of a kind.
+pub async fn first(tx: &mut Tx, ctx: &Ctx, partner_id: &str, kind: Kind) -> Result<Option<Part>, ApiError> {
+    let row = store::first_part(tx, partner_id, kind.as_str()).await?;
+    row.map(|row| opened(ctx, partner_id, row)).transpose()
+}
+
 fn opened(ctx: &Ctx, partner_id: &str, row: PartRow) -> Result<Part, ApiError> {
     let place = PARTNER_PART.place(&[partner_id, &row.part_id]);
     let text = ctx.secrets.open(place, &row.body).map_err(ApiError::internal)?;

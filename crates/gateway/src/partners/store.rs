@@ -90,6 +90,13 @@ pub(super) async fn parts(tx: &mut Tx, partner_id: &str) -> Result<Vec<PartRow>,
     tx.fetch_all(sql, params![partner_id]).await
 }
 
+/// The first part of a kind.
+pub(super) async fn first_part(tx: &mut Tx, partner_id: &str, kind: &str) -> Result<Option<PartRow>, DbError> {
+    let sql = "select part_id, kind, reference, position, body, klarna_id, version, synced_version
+        from partner_parts where partner_id = $1 and kind = $2 order by position, part_id limit 1";
+    tx.fetch_optional(sql, params![partner_id, kind]).await
+}
+
 /// Writes a part, whether it was there or not.
 pub(super) async fn put_part(tx: &mut Tx, partner_id: &str, row: &PartRow) -> Result<(), DbError> {
     let sql = "insert into partner_parts

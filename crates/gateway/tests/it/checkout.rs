@@ -164,6 +164,7 @@ async fn the_other_method_takes_a_waiting_payment_back_first() {
         assert_eq!(session["state"], "OPEN", "only the Partner knows whether it is paid there");
         assert!(session["other_method_chosen_at"].is_string());
         assert!(scene.events().await.contains(&"checkout_session.other_method_chosen".to_owned()));
+        assert!(scene.get(&opened.path).await.text.contains("data-end=\"elsewhere\""));
 
         let path = format!("/v1/checkout-sessions/{}/complete", opened.id);
         let completed = scene.post(&path, json!({})).await;
@@ -176,6 +177,40 @@ async fn the_other_method_takes_a_waiting_payment_back_first() {
         assert_eq!(scene.post(&path, json!({})).await.status, 200, "said twice");
         assert_eq!(scene.post(&path.replace("complete", "cancel"), json!({})).await.status, 403);
         assert!(scene.get(&opened.path).await.text.contains("data-end=\"paid\""));
+    }
+}
+
+#[tokio::test]
+async fn who_pays_in_another_way_pays_nothing_with_klarna_until_the_choice_is_taken_back() {
+    for scene in scenes().await {
+        let opened = scene.open(cart()).await;
+        let mark = async || scene.get(&format!("{}/state", opened.path)).await.body["mark"].clone();
+        let before = mark().await;
+        scene.press(&opened, "other").await;
+        assert_ne!(mark().await, before, "another tab's page is shown anew");
+        // Another tab's button, pressed before that tab noticed.
+        let pressed = futures_util::future::join_all((0..3).map(|_| scene.press(&opened, "klarna"))).await;
+        assert!(pressed.iter().all(|answer| location(answer) == format!("{}/done", opened.path)));
+        assert!(scene.klarna.calls("authorize").is_empty());
+        let session = scene.session(&opened).await;
+        assert_eq!((&session["state"], &session["attempts"]), (&json!("OPEN"), &json!(0)));
+        let page = scene.get(&opened.path).await.text;
+        assert!(page.contains("data-end=\"elsewhere\"") && !page.contains("method-klarna"), "{page}");
+        assert!(page.contains("https://shop.example/card?order=88&amp;checkout_session_id="), "{page}");
+
+        for _ in 0..2 {
+            assert_eq!(location(&scene.press(&opened, "again").await), format!("{}/done", opened.path));
+        }
+        let session = scene.session(&opened).await;
+        assert!(session["other_method_chosen_at"].is_null(), "{session}");
+        let events = scene.events().await;
+        let withdrawn = events.iter().filter(|name| *name == "checkout_session.other_method_withdrawn").count();
+        assert_eq!(withdrawn, 1, "{events:?}");
+        assert_eq!(mark().await, before);
+        assert!(location(&scene.press(&opened, "klarna").await).starts_with("https://pay.example/"));
+        let page = scene.get(&opened.path).await.text;
+        let chosen = page.split("data-testid=\"method-klarna\"").nth(1).unwrap().trim_start().starts_with("checked");
+        assert!(chosen, "who was at Klarna goes on there: {page}");
     }
 }
 

@@ -190,7 +190,7 @@ async fn a_till_refunds_what_was_bought_online_after_naming_the_amount() {
         assert!(found.text.contains("data-testid=\"refundable\" data-minor=\"5000\""), "{}", found.text);
         let too_much = scene.send_form(&refund, &[("reference", "order-1001"), ("amount", "50.01")]).await;
         assert_eq!(too_much.status, 422);
-        assert!(too_much.text.contains("At most 50.00 EUR"));
+        assert!(too_much.text.contains("At most €50.00"));
         let asked = scene.send_form(&refund, &[("reference", "order-1001"), ("amount", "15")]).await;
         assert!(asked.text.contains("Refund €15.00?"), "{}", asked.text);
         assert!(scene.klarna.calls("refund").is_empty(), "asked first");
@@ -212,6 +212,95 @@ async fn a_till_refunds_what_was_bought_online_after_naming_the_amount() {
         assert!(scene.get(&format!("{refund}?reference=order-1001")).await.text.contains("data-testid=\"several\""));
         assert!(scene.get(&format!("{refund}?reference=none")).await.text.contains("data-testid=\"not-found\""));
     }
+}
+
+#[tokio::test]
+async fn links_and_tills_are_listed_in_pages_and_narrowed() {
+    for scene in scenes().await {
+        let list = async |path: &str| {
+            let answer = scene.stage.call(&scene.ada, "GET", path, None).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+            answer.body
+        };
+        let ids = |body: &Value, name: &str| -> Vec<String> {
+            body[name].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+        };
+        let mut made = Vec::new();
+        for number in 0..5 {
+            let body = json!({"amount": 100, "currency": "EUR", "reference": format!("r-{}", number % 2)});
+            made.insert(0, scene.post("/v1/payment-links", body).await.body);
+            scene.stage.clock.advance(1_000_000);
+        }
+        let all: Vec<String> = made.iter().map(|link| link["id"].as_str().unwrap().to_owned()).collect();
+        let first = list("/v1/payment-links?size=2").await;
+        assert_eq!(ids(&first, "payment_links"), all[..2], "newest first");
+        assert_eq!(first["payment_links"][0], made[0], "as it was made, with its address");
+        let next = first["pagination"]["links"]["next"]["href"].as_str().unwrap();
+        let second = list(next.strip_prefix("https://gateway.example").unwrap()).await;
+        assert_eq!(ids(&second, "payment_links"), all[2..4]);
+        let back = second["pagination"]["links"]["prev"]["href"].as_str().unwrap();
+        assert_eq!(ids(&list(back.strip_prefix("https://gateway.example").unwrap()).await, "payment_links"), all[..2]);
+        assert_eq!(ids(&list("/v1/payment-links?reference=r-1").await, "payment_links").len(), 2);
+        scene.post(&format!("/v1/payment-links/{}/cancel", all[1]), json!({})).await;
+        assert_eq!(ids(&list("/v1/payment-links?state=CANCELED").await, "payment_links"), all[1..2]);
+        assert_eq!(ids(&list("/v1/payment-links?state=OPEN&reference=r-0").await, "payment_links").len(), 3);
+
+        let (one, two) = (
+            scene.till(json!({"name": "Till 1", "currency": "EUR"})).await,
+            scene.till(json!({"name": "Till 2", "currency": "EUR"})).await,
+        );
+        let name = hidden(&scene.get(&one.path).await.text, "sale");
+        scene.send_form(&format!("{}/sales", one.path), &[("sale", &name), ("amount", "5")]).await;
+        assert_eq!(
+            ids(&list(&format!("/v1/payment-links?till_id={}", one.id)).await, "payment_links"),
+            [name.as_str()]
+        );
+        assert_eq!(ids(&list(&format!("/v1/payment-links?till_id={}", two.id)).await, "payment_links"), [""; 0]);
+        let tills = list("/v1/tills?size=1").await;
+        assert_eq!(ids(&tills, "tills"), [two.id.as_str()]);
+        assert!(tills["tills"][0]["url"].is_null(), "the address is a key");
+        let next = tills["pagination"]["links"]["next"]["href"].as_str().unwrap();
+        assert_eq!(ids(&list(next.strip_prefix("https://gateway.example").unwrap()).await, "tills"), [one.id.as_str()]);
+        scene.post(&format!("/v1/tills/{}/disable", one.id), json!({})).await;
+        assert_eq!(ids(&list("/v1/tills?state=DISABLED").await, "tills"), [one.id.as_str()]);
+        assert_eq!(ids(&list("/v1/tills?state=ACTIVE").await, "tills"), [two.id.as_str()]);
+
+        // Nobody else's, and nothing that is not understood.
+        let eve = scene.stage.partner("EVE00001").await;
+        for path in ["/v1/payment-links", "/v1/tills", &format!("/v1/payment-links?till_id={}", one.id)] {
+            let answer = scene.stage.call(&eve, "GET", path, None).await;
+            assert_eq!(answer.body["pagination"]["count"], 0, "{path}: {}", answer.text);
+        }
+        for (path, wanted) in [
+            ("/v1/payment-links?state=PAID&size=0&starting_after=cs_1", ["size", "starting_after", "state"]),
+            ("/v1/tills?state=OPEN&size=101&ending_before=pl_1", ["size", "ending_before", "state"]),
+        ] {
+            let answer = scene.stage.call(&scene.ada, "GET", path, None).await;
+            assert_eq!(answer.status, 400, "{path}");
+            assert_eq!(named(&answer), wanted);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_till_speaks_its_own_language_or_else_the_cashiers() {
+    let scene = scenes().await.remove(0);
+    let german = scene.till(json!({"name": "Kasse 3", "currency": "EUR", "locale": "de-DE", "refunds": true})).await;
+    let page = scene.get(&german.path).await.text;
+    assert!(page.contains("lang=\"de\"") && page.contains("Code zeigen") && page.contains("Betrag in EUR"), "{page}");
+    let name = hidden(&page, "sale");
+    let refused = scene.send_form(&format!("{}/sales", german.path), &[("sale", &name), ("amount", "x")]).await;
+    assert!(refused.text.contains("9,50.") && refused.text.contains("aria-describedby=\"amount-error\""));
+    scene.captured("order-1001", 5000).await;
+    let fields = [("reference", "order-1001"), ("amount", "15")];
+    let asked = scene.send_form(&format!("{}/refund", german.path), &fields).await.text;
+    assert!(asked.contains("15,00\u{a0}€ erstatten?"), "{asked}");
+    let silent = scene.till(json!({"name": "Till 4", "currency": "JPY"})).await;
+    let request = Request::get(&silent.path).header("accept-language", "sv-SE,en;q=0.5").body(Body::empty()).unwrap();
+    assert!(scene.stage.send(request).await.text.contains("Belopp i JPY"));
+    let name = hidden(&scene.get(&silent.path).await.text, "sale");
+    let refused = scene.send_form(&format!("{}/sales", silent.path), &[("sale", &name), ("amount", "1.5")]).await;
+    assert!(refused.text.contains("such as 950."), "{}", refused.text);
 }
 
 #[tokio::test]

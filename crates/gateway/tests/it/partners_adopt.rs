@@ -85,6 +85,46 @@ async fn a_partner_made_by_command_is_adopted_with_all_that_klarna_shows() {
     }
 }
 
+/// A Partner is known to customers by its brand wherever nothing else was said.
+#[tokio::test]
+async fn hosted_pages_links_and_tills_show_the_brand_where_nothing_else_was_said() {
+    for (stage, _) in scenes().await {
+        let (operator, ada) = (stage.operator().await, stage.partner("ADA00001").await);
+        let path = |answer: &crate::stage::Answer| {
+            assert_eq!(answer.status, 201, "{}", answer.text);
+            answer.body["url"].as_str().unwrap().strip_prefix("https://gateway.example").unwrap().to_owned()
+        };
+        let page = async |path: &str| {
+            let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+            stage.send(request).await
+        };
+        let till = json!({"name": "Till 1", "currency": "EUR"});
+        let till = path(&stage.call(&ada, "POST", "/v1/tills", Some(till)).await);
+        assert!(page(&till).await.text.contains("<span>Partner ADA00001</span>"), "its name, before a brand is known");
+        assert_eq!(adopt(&stage, &operator, &ada.id).await.status, 200);
+        let brand = format!("/v1/partners/{}/brands/b", ada.id);
+        let logo = json!({"logo_url": "https://cdn.nordlicht.example/l.png"});
+        assert_eq!(stage.call(&operator, "PATCH", &brand, Some(logo)).await.status, 200);
+
+        let link = json!({"amount": 100, "currency": "EUR"});
+        let link = path(&stage.call(&ada, "POST", "/v1/payment-links", Some(link)).await);
+        for shown in [page(&till).await, page(&link).await] {
+            assert!(shown.text.contains("<span>Nordlicht</span>"), "{}", shown.text);
+            assert!(shown.text.contains("src=\"https://cdn.nordlicht.example/l.png\""), "{}", shown.text);
+            let policy = shown.headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains("https://cdn.nordlicht.example"), "{policy}");
+        }
+        let own = json!({"amount": 100, "currency": "EUR", "branding": {"name": "Polarlicht"}});
+        let own = path(&stage.call(&ada, "POST", "/v1/payment-links", Some(own)).await);
+        assert!(page(&own).await.text.contains("<span>Polarlicht</span>"));
+        // A picture that does not come by https is none.
+        let logo = json!({"logo_url": "http://cdn.nordlicht.example/l.png"});
+        stage.call(&operator, "PATCH", &brand, Some(logo)).await;
+        let shown = page(&till).await;
+        assert!(shown.text.contains("<span>Nordlicht</span>") && !shown.text.contains("l.png"), "{}", shown.text);
+    }
+}
+
 #[tokio::test]
 async fn what_was_suspended_by_command_stays_so_and_a_reference_is_one_partners_only() {
     for (stage, _) in scenes().await {

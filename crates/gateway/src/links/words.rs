@@ -1,0 +1,392 @@
+//! What a till says to its cashier, in the languages of the hosted page. A till speaks the language of its own `locale`; without one,
+//! that of the cashier's browser. How Klarna refused a refund is told in Klarna's words, in English.
+
+/// What a till says, in one language. `{amount}`, `{currency}`, `{example}` and `{purchase}` are filled in.
+pub(super) struct TillWords {
+    /// ISO 639-1.
+    code: &'static str,
+    pub new_sale: &'static str,
+    pub amount_in: &'static str,
+    pub reference: &'static str,
+    pub reference_help: &'static str,
+    pub show_code: &'static str,
+    pub find_title: &'static str,
+    pub find_reference: &'static str,
+    pub find_help: &'static str,
+    pub find: &'static str,
+    pub waiting: State,
+    pub customer: State,
+    pub confirming: State,
+    pub paid: State,
+    pub declined: State,
+    pub nothing: State,
+    pub expired: State,
+    pub canceled: State,
+    pub code_alt: &'static str,
+    pub code_again: &'static str,
+    pub open_page: &'static str,
+    pub cancel_sale: &'static str,
+    pub payment: &'static str,
+    pub back: &'static str,
+    pub look_again: &'static str,
+    pub refund: &'static str,
+    pub not_found: State,
+    pub several: State,
+    pub purchase: &'static str,
+    pub captured: &'static str,
+    pub refunded: &'static str,
+    pub refundable: &'static str,
+    pub refunds_so_far: &'static str,
+    pub refund_succeeded: &'static str,
+    pub refund_failed: &'static str,
+    pub refund_sent: &'static str,
+    pub ask: &'static str,
+    pub ask_text: &'static str,
+    pub do_refund: &'static str,
+    pub do_not_refund: &'static str,
+    pub refund_this: &'static str,
+    pub amount_wrong: &'static str,
+    pub out_of_date: &'static str,
+    pub reference_long: &'static str,
+    pub suspended: &'static str,
+    pub at_most: &'static str,
+    pub refused: &'static str,
+}
+
+/// How something stands: a title, and what to do.
+#[derive(Clone, Copy)]
+pub(super) struct State {
+    pub title: &'static str,
+    pub text: &'static str,
+}
+
+const fn state(title: &'static str, text: &'static str) -> State {
+    State { title, text }
+}
+
+const ENGLISH: TillWords = TillWords {
+    code: "en",
+    new_sale: "New sale",
+    amount_in: "Amount in {currency}",
+    reference: "Reference",
+    reference_help: "The number of your receipt, if you want to find the sale by it.",
+    show_code: "Show the code",
+    find_title: "Refund a purchase",
+    find_reference: "Reference of the purchase",
+    find_help: "Scan it, or type it from the receipt or the order’s e-mail: bought here or online.",
+    find: "Find the purchase",
+    waiting: state("Waiting for the customer", "The customer scans the code with a phone and pays there."),
+    customer: state("The customer is paying", "The customer has opened Klarna. Nothing is paid yet."),
+    confirming: state("Being confirmed", "Wait for Klarna’s answer before you hand over the goods."),
+    paid: state("Paid", "Klarna has authorized the payment. Hand over the goods."),
+    declined: state(
+        "Klarna declined",
+        "No money moved. The customer may choose another plan by the same code, or pay in another way.",
+    ),
+    nothing: state("Not completed", "No money moved. The customer may scan the code again."),
+    expired: state("Expired", "Nobody paid in time. No money moved."),
+    canceled: state("Canceled", "The code cannot be paid any more. No money moved."),
+    code_alt: "Code that leads the customer to the payment",
+    code_again: "Show the code again",
+    open_page: "Open the customer’s page",
+    cancel_sale: "Cancel this sale of {amount}",
+    payment: "Payment",
+    back: "Back to the till",
+    look_again: "Look again",
+    refund: "Refund",
+    not_found: state(
+        "No purchase found",
+        "There is no captured payment with this reference. Check it, or look the order up in your shop system.",
+    ),
+    several: state(
+        "Several purchases have this reference",
+        "Enter the payment’s own number instead; it begins with pay_.",
+    ),
+    purchase: "Purchase",
+    captured: "Paid",
+    refunded: "Refunded",
+    refundable: "Can be refunded",
+    refunds_so_far: "Refunds so far",
+    refund_succeeded: "{amount}, refunded",
+    refund_failed: "{amount}, refused by Klarna: nothing was refunded",
+    refund_sent: "{amount}, sent to Klarna, whose answer is outstanding",
+    ask: "Refund {amount}?",
+    ask_text: "{amount} of purchase {purchase} goes back to the customer through Klarna. This cannot be undone.",
+    do_refund: "Refund {amount}",
+    do_not_refund: "Do not refund",
+    refund_this: "Refund this amount",
+    amount_wrong: "Enter an amount above zero, such as {example}.",
+    out_of_date: "The page was out of date. Please press again.",
+    reference_long: "A reference has at most 255 characters.",
+    suspended: "No new payments can be taken at the moment. Ask your provider.",
+    at_most: "At most {amount} can be refunded.",
+    refused: "Klarna refused; nothing was refunded.",
+};
+
+const GERMAN: TillWords = TillWords {
+    code: "de",
+    new_sale: "Neuer Verkauf",
+    amount_in: "Betrag in {currency}",
+    reference: "Referenz",
+    reference_help: "Die Nummer Ihres Belegs, wenn Sie den Verkauf daran wiederfinden wollen.",
+    show_code: "Code zeigen",
+    find_title: "Einen Kauf erstatten",
+    find_reference: "Referenz des Kaufs",
+    find_help: "Scannen Sie sie, oder tippen Sie sie vom Beleg oder aus der Bestellmail ab: hier oder online gekauft.",
+    find: "Kauf suchen",
+    waiting: state("Warten auf die Kundin, den Kunden", "Der Code wird mit dem Telefon gescannt und dort bezahlt."),
+    customer: state("Es wird gerade bezahlt", "Klarna ist auf dem Telefon geöffnet. Noch ist nichts bezahlt."),
+    confirming: state("Wird bestätigt", "Warten Sie Klarnas Antwort ab, bevor Sie die Ware aushändigen."),
+    paid: state("Bezahlt", "Klarna hat die Zahlung bewilligt. Händigen Sie die Ware aus."),
+    declined: state(
+        "Klarna hat abgelehnt",
+        "Es ist kein Geld geflossen. Mit demselben Code lässt sich ein anderer Plan wählen, oder es wird anders bezahlt.",
+    ),
+    nothing: state("Nicht zustande gekommen", "Es ist kein Geld geflossen. Der Code kann noch einmal gescannt werden."),
+    expired: state("Abgelaufen", "Es wurde nicht rechtzeitig bezahlt. Es ist kein Geld geflossen."),
+    canceled: state("Zurückgezogen", "Der Code kann nicht mehr bezahlt werden. Es ist kein Geld geflossen."),
+    code_alt: "Code, der zur Zahlung führt",
+    code_again: "Code noch einmal zeigen",
+    open_page: "Die Seite für die Kundschaft öffnen",
+    cancel_sale: "Diesen Verkauf über {amount} zurückziehen",
+    payment: "Zahlung",
+    back: "Zurück zur Kasse",
+    look_again: "Noch einmal nachsehen",
+    refund: "Erstattung",
+    not_found: state(
+        "Kein Kauf gefunden",
+        "Es gibt keine eingezogene Zahlung mit dieser Referenz. Prüfen Sie sie, oder sehen Sie im Shopsystem nach.",
+    ),
+    several: state(
+        "Mehrere Käufe haben diese Referenz",
+        "Geben Sie stattdessen die Nummer der Zahlung ein; sie beginnt mit pay_.",
+    ),
+    purchase: "Kauf",
+    captured: "Bezahlt",
+    refunded: "Erstattet",
+    refundable: "Kann erstattet werden",
+    refunds_so_far: "Bisherige Erstattungen",
+    refund_succeeded: "{amount}, erstattet",
+    refund_failed: "{amount}, von Klarna abgelehnt: nichts wurde erstattet",
+    refund_sent: "{amount}, an Klarna geschickt, die Antwort steht aus",
+    ask: "{amount} erstatten?",
+    ask_text: "{amount} vom Kauf {purchase} gehen über Klarna zurück. Das lässt sich nicht rückgängig machen.",
+    do_refund: "{amount} erstatten",
+    do_not_refund: "Nicht erstatten",
+    refund_this: "Diesen Betrag erstatten",
+    amount_wrong: "Geben Sie einen Betrag über null ein, zum Beispiel {example}.",
+    out_of_date: "Die Seite war veraltet. Bitte drücken Sie noch einmal.",
+    reference_long: "Eine Referenz hat höchstens 255 Zeichen.",
+    suspended: "Im Augenblick sind keine neuen Zahlungen möglich. Fragen Sie Ihren Anbieter.",
+    at_most: "Höchstens {amount} können erstattet werden.",
+    refused: "Klarna hat abgelehnt; nichts wurde erstattet.",
+};
+
+const SWEDISH: TillWords = TillWords {
+    code: "sv",
+    new_sale: "Nytt köp",
+    amount_in: "Belopp i {currency}",
+    reference: "Referens",
+    reference_help: "Kvittots nummer, om du vill kunna hitta köpet med det.",
+    show_code: "Visa koden",
+    find_title: "Återbetala ett köp",
+    find_reference: "Köpets referens",
+    find_help: "Skanna den, eller skriv av den från kvittot eller orderns mejl: köpt här eller på nätet.",
+    find: "Hitta köpet",
+    waiting: state("Väntar på kunden", "Kunden skannar koden med telefonen och betalar där."),
+    customer: state("Kunden betalar", "Kunden har öppnat Klarna. Ingenting är betalt än."),
+    confirming: state("Bekräftas", "Vänta på Klarnas svar innan du lämnar ut varorna."),
+    paid: state("Betalt", "Klarna har godkänt betalningen. Lämna ut varorna."),
+    declined: state(
+        "Klarna godkände inte",
+        "Inga pengar har dragits. Kunden kan välja en annan plan med samma kod, eller betala på annat sätt.",
+    ),
+    nothing: state("Inte genomfört", "Inga pengar har dragits. Kunden kan skanna koden igen."),
+    expired: state("Har gått ut", "Ingen betalade i tid. Inga pengar har dragits."),
+    canceled: state("Tillbakadraget", "Koden kan inte längre betalas. Inga pengar har dragits."),
+    code_alt: "Kod som leder kunden till betalningen",
+    code_again: "Visa koden igen",
+    open_page: "Öppna kundens sida",
+    cancel_sale: "Dra tillbaka köpet på {amount}",
+    payment: "Betalning",
+    back: "Tillbaka till kassan",
+    look_again: "Titta igen",
+    refund: "Återbetalning",
+    not_found: state(
+        "Inget köp hittades",
+        "Det finns ingen dragen betalning med den referensen. Kontrollera den, eller sök ordern i butikssystemet.",
+    ),
+    several: state("Flera köp har den referensen", "Ange betalningens eget nummer i stället; det börjar med pay_."),
+    purchase: "Köp",
+    captured: "Betalt",
+    refunded: "Återbetalt",
+    refundable: "Kan återbetalas",
+    refunds_so_far: "Återbetalningar hittills",
+    refund_succeeded: "{amount}, återbetalt",
+    refund_failed: "{amount}, nekades av Klarna: inget återbetalades",
+    refund_sent: "{amount}, skickat till Klarna, svaret dröjer",
+    ask: "Återbetala {amount}?",
+    ask_text: "{amount} av köpet {purchase} går tillbaka till kunden genom Klarna. Det kan inte ångras.",
+    do_refund: "Återbetala {amount}",
+    do_not_refund: "Återbetala inte",
+    refund_this: "Återbetala beloppet",
+    amount_wrong: "Ange ett belopp över noll, till exempel {example}.",
+    out_of_date: "Sidan var inaktuell. Tryck en gång till.",
+    reference_long: "En referens har högst 255 tecken.",
+    suspended: "Inga nya betalningar kan tas emot just nu. Fråga din leverantör.",
+    at_most: "Högst {amount} kan återbetalas.",
+    refused: "Klarna nekade; inget återbetalades.",
+};
+
+const FRENCH: TillWords = TillWords {
+    code: "fr",
+    new_sale: "Nouvelle vente",
+    amount_in: "Montant en {currency}",
+    reference: "Référence",
+    reference_help: "Le numéro de votre ticket, si vous voulez retrouver la vente par lui.",
+    show_code: "Afficher le code",
+    find_title: "Rembourser un achat",
+    find_reference: "Référence de l’achat",
+    find_help: "Scannez-la ou recopiez-la du ticket ou de l’e-mail de commande : achat fait ici ou en ligne.",
+    find: "Trouver l’achat",
+    waiting: state("En attente du client", "Le client scanne le code avec son téléphone et y paie."),
+    customer: state("Le client est en train de payer", "Le client a ouvert Klarna. Rien n’est encore payé."),
+    confirming: state("En cours de confirmation", "Attendez la réponse de Klarna avant de remettre la marchandise."),
+    paid: state("Payé", "Klarna a autorisé le paiement. Remettez la marchandise."),
+    declined: state(
+        "Klarna a refusé",
+        "Rien n’a été débité. Le client peut choisir une autre formule par le même code, ou payer autrement.",
+    ),
+    nothing: state("Non abouti", "Rien n’a été débité. Le client peut scanner le code de nouveau."),
+    expired: state("Expiré", "Personne n’a payé à temps. Rien n’a été débité."),
+    canceled: state("Annulé", "Le code ne peut plus être payé. Rien n’a été débité."),
+    code_alt: "Code qui mène le client au paiement",
+    code_again: "Afficher le code de nouveau",
+    open_page: "Ouvrir la page du client",
+    cancel_sale: "Annuler cette vente de {amount}",
+    payment: "Paiement",
+    back: "Retour à la caisse",
+    look_again: "Vérifier de nouveau",
+    refund: "Remboursement",
+    not_found: state(
+        "Aucun achat trouvé",
+        "Aucun paiement encaissé ne porte cette référence. Vérifiez-la ou cherchez la commande dans votre système.",
+    ),
+    several: state(
+        "Plusieurs achats portent cette référence",
+        "Saisissez plutôt le numéro du paiement ; il commence par pay_.",
+    ),
+    purchase: "Achat",
+    captured: "Payé",
+    refunded: "Remboursé",
+    refundable: "Remboursable",
+    refunds_so_far: "Remboursements effectués",
+    refund_succeeded: "{amount}, remboursé",
+    refund_failed: "{amount}, refusé par Klarna : rien n’a été remboursé",
+    refund_sent: "{amount}, transmis à Klarna, réponse en attente",
+    ask: "Rembourser {amount} ?",
+    ask_text: "{amount} de l’achat {purchase} sont rendus au client par Klarna. C’est irréversible.",
+    do_refund: "Rembourser {amount}",
+    do_not_refund: "Ne pas rembourser",
+    refund_this: "Rembourser ce montant",
+    amount_wrong: "Saisissez un montant supérieur à zéro, par exemple {example}.",
+    out_of_date: "La page n’était plus à jour. Appuyez de nouveau.",
+    reference_long: "Une référence a 255 caractères au plus.",
+    suspended: "Aucun nouveau paiement n’est possible pour le moment. Adressez-vous à votre prestataire.",
+    at_most: "{amount} au plus peuvent être remboursés.",
+    refused: "Klarna a refusé ; rien n’a été remboursé.",
+};
+
+const SPANISH: TillWords = TillWords {
+    code: "es",
+    new_sale: "Nueva venta",
+    amount_in: "Importe en {currency}",
+    reference: "Referencia",
+    reference_help: "El número de su tique, si quiere encontrar la venta por él.",
+    show_code: "Mostrar el código",
+    find_title: "Reembolsar una compra",
+    find_reference: "Referencia de la compra",
+    find_help: "Escanéela o cópiela del tique o del correo del pedido: comprado aquí o en línea.",
+    find: "Buscar la compra",
+    waiting: state("Esperando al cliente", "El cliente escanea el código con el teléfono y paga allí."),
+    customer: state("El cliente está pagando", "El cliente ha abierto Klarna. Todavía no se ha pagado nada."),
+    confirming: state("Confirmándose", "Espere la respuesta de Klarna antes de entregar la mercancía."),
+    paid: state("Pagado", "Klarna ha autorizado el pago. Entregue la mercancía."),
+    declined: state(
+        "Klarna lo ha rechazado",
+        "No se ha cobrado nada. El cliente puede elegir otro plan con el mismo código o pagar de otra forma.",
+    ),
+    nothing: state("No se completó", "No se ha cobrado nada. El cliente puede escanear el código de nuevo."),
+    expired: state("Caducado", "Nadie pagó a tiempo. No se ha cobrado nada."),
+    canceled: state("Cancelado", "El código ya no se puede pagar. No se ha cobrado nada."),
+    code_alt: "Código que lleva al cliente al pago",
+    code_again: "Mostrar el código otra vez",
+    open_page: "Abrir la página del cliente",
+    cancel_sale: "Cancelar esta venta de {amount}",
+    payment: "Pago",
+    back: "Volver a la caja",
+    look_again: "Mirar de nuevo",
+    refund: "Reembolso",
+    not_found: state(
+        "No se encontró ninguna compra",
+        "No hay ningún pago cobrado con esta referencia. Compruébela o busque el pedido en su sistema.",
+    ),
+    several: state(
+        "Varias compras tienen esta referencia",
+        "Introduzca en su lugar el número del pago; empieza por pay_.",
+    ),
+    purchase: "Compra",
+    captured: "Pagado",
+    refunded: "Reembolsado",
+    refundable: "Se puede reembolsar",
+    refunds_so_far: "Reembolsos hasta ahora",
+    refund_succeeded: "{amount}, reembolsado",
+    refund_failed: "{amount}, rechazado por Klarna: no se reembolsó nada",
+    refund_sent: "{amount}, enviado a Klarna, a la espera de respuesta",
+    ask: "¿Reembolsar {amount}?",
+    ask_text: "{amount} de la compra {purchase} vuelven al cliente a través de Klarna. No se puede deshacer.",
+    do_refund: "Reembolsar {amount}",
+    do_not_refund: "No reembolsar",
+    refund_this: "Reembolsar este importe",
+    amount_wrong: "Introduzca un importe mayor que cero, por ejemplo {example}.",
+    out_of_date: "La página no estaba al día. Pulse de nuevo.",
+    reference_long: "Una referencia tiene 255 caracteres como máximo.",
+    suspended: "Por ahora no se pueden aceptar pagos nuevos. Consulte a su proveedor.",
+    at_most: "Se pueden reembolsar {amount} como máximo.",
+    refused: "Klarna lo ha rechazado; no se reembolsó nada.",
+};
+
+/// In the order of the hosted page's languages.
+static LANGUAGES: [TillWords; 5] = [ENGLISH, GERMAN, SWEDISH, FRENCH, SPANISH];
+
+/// The words of one of the hosted page's languages.
+pub(super) fn till_words(code: &str) -> &'static TillWords {
+    LANGUAGES.iter().find(|words| words.code == code).unwrap_or(&LANGUAGES[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkout::words;
+
+    #[test]
+    fn every_language_of_the_hosted_page_is_spoken_and_names_the_money() {
+        for code in ["en", "de", "sv", "fr", "es"] {
+            assert_eq!((words(Some(code), "").code, till_words(code).code), (code, code));
+        }
+        for words in &LANGUAGES {
+            let with_amount = [words.cancel_sale, words.ask, words.ask_text, words.do_refund, words.at_most];
+            let refunds = [words.refund_succeeded, words.refund_failed, words.refund_sent];
+            for text in with_amount.into_iter().chain(refunds) {
+                assert!(text.contains("{amount}"), "{}: {text}", words.code);
+            }
+            assert!(
+                words.ask_text.contains("{purchase}") && words.amount_wrong.contains("{example}"),
+                "{}",
+                words.code
+            );
+            assert!(words.amount_in.contains("{currency}"), "{}", words.code);
+        }
+        assert_eq!(till_words("fi").code, "en");
+    }
+}
