@@ -51,7 +51,7 @@ export default async function start() {
     const { client_id: clientId, payment_account_id: paymentAccountId } = seeded;
     const elsewhereClientId = await identifyPagesOf(ends.network, seeded, "elsewhere.example");
     // The tests run in processes of their own and read this again.
-    process.env.KONTOR_E2E_DEMO = JSON.stringify({ ...ends, apiKey: partner.api_key, clientId, paymentAccountId, elsewhereClientId, networkKey: provider.api_key });
+    process.env.KONTOR_E2E_DEMO = JSON.stringify({ ...ends, folder, apiKey: partner.api_key, clientId, paymentAccountId, elsewhereClientId, networkKey: provider.api_key });
   } catch (error) {
     await stop();
     throw new Error(`the demo is up, but not well: ${error.message}\n${log}`, { cause: error });
