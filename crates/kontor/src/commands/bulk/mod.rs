@@ -2,6 +2,7 @@
 //! operator: a file of ten thousand Partners must be judged by the rules of the running gateway, and nobody who has such a file needs
 //! the database or its keys for it.
 
+mod bounded;
 mod export;
 mod import;
 mod operator;

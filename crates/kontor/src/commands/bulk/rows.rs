@@ -8,10 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use gateway::partners::bulk::columns::{self, Column};
 use serde_json::{Value, json};
 
+use super::bounded::{self, Bounded};
 use crate::cli::FileFormat;
 
 /// Longer rows are not sent: a request to the gateway has a megabyte at the most.
-const ROW_BYTES_MAX: u64 = 512 * 1024;
+pub(super) const ROW_BYTES_MAX: u64 = 512 * 1024;
 
 /// A row as it was found.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Row {
 }
 
 pub enum Rows {
-    Csv { reader: Box<csv::Reader<File>>, columns: Vec<Column>, number: i64 },
+    Csv { reader: Box<csv::Reader<Bounded>>, columns: Vec<Column>, number: i64 },
     Jsonl { reader: BufReader<File>, number: i64, end: u64 },
 }
 
@@ -45,7 +46,8 @@ impl Rows {
         match format {
             FileFormat::Jsonl => Ok(Self::Jsonl { reader: BufReader::new(file), number: 0, end: 0 }),
             FileFormat::Csv => {
-                let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+                bounded::check(path).with_context(|| format!("reading {}", path.display()))?;
+                let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(Bounded::new(file));
                 let header = reader.headers().with_context(|| format!("the header of {}", path.display()))?.clone();
                 let columns = header_columns(&header).with_context(|| format!("the header of {}", path.display()))?;
                 Ok(Self::Csv { reader: Box::new(reader), columns, number: 0 })
@@ -82,8 +84,9 @@ fn header_columns(header: &csv::StringRecord) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-fn csv_row(reader: &mut csv::Reader<File>, columns: &[Column], number: &mut i64) -> Result<Option<Row>> {
+fn csv_row(reader: &mut csv::Reader<Bounded>, columns: &[Column], number: &mut i64) -> Result<Option<Row>> {
     let mut record = csv::ByteRecord::new();
+    reader.get_mut().begin_row();
     if !reader.read_byte_record(&mut record)? {
         return Ok(None);
     }
