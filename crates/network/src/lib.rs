@@ -20,8 +20,10 @@
 //! | [`sftp`] | the server that the reports are fetched from |
 //! | [`mod@reference`] | the OpenAPI document |
 //! | [`console`] | `/testing` and `/console`: request log, faults, clock, snapshots, journeys by API; not the network's |
+//! | `sole` | what an installation has one of |
 //! | [`sealed`] | the columns that hold secrets |
 //! | [`websdk`] | the script for Partners' pages, and what it asks |
+//! | `rounds` | what time brings, done again and again |
 //! | [`seed`] | the first accounts of an empty database |
 //! | [`serve`](mod@serve) | assembly: from settings to a running network end |
 //!
@@ -44,12 +46,14 @@ pub mod portal;
 pub mod presentation;
 pub mod programs;
 pub mod reference;
+mod rounds;
 pub mod sealed;
 pub mod seed;
 pub mod serve;
 pub mod settlements;
 #[cfg(feature = "sftp")]
 pub mod sftp;
+mod sole;
 pub mod tokens;
 pub mod websdk;
 
@@ -91,6 +95,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0220_settlement_files", include_str!("../migrations/0220_settlement_files.sql")),
             ("0221_disputes_in_order", include_str!("../migrations/0221_disputes_in_order.sql")),
             ("0230_sign_ins_that_are_over", include_str!("../migrations/0230_sign_ins_that_are_over.sql")),
+            ("0240_keys_of_snapshots", include_str!("../migrations/0240_keys_of_snapshots.sql")),
         ],
     },
 ];

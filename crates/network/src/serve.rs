@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use kit::clock::Clock;
-use kit::db::{Db, DbConfig, DbError};
+use kit::db::{Db, DbConfig, DbError, Tx};
 use kit::http::serve::BindError;
 use kit::http::{ServeConfig, Server, StackConfig, compressed, health, stack};
 use kit::idempotency;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::operation::{self, Content, Route};
+use crate::rounds::Sweep;
 #[cfg(feature = "sftp")]
 use crate::sftp;
 use crate::{
@@ -73,6 +74,20 @@ impl Options {
             outbound: OutboundConfig::default(),
         }
     }
+}
+
+/// The sweeps of all rooms.
+fn sweeps() -> impl Iterator<Item = Sweep> {
+    [payments::jobs::SWEEP, credentials::SWEEP, disputes::jobs::SWEEP, portal::SWEEP]
+        .into_iter()
+        .chain(settlements::jobs::SWEEPS)
+}
+
+async fn start_sweeps(tx: &mut Tx, now: i64) -> Result<(), DbError> {
+    for sweep in sweeps() {
+        sweep.start(tx, now).await?;
+    }
+    Ok(())
 }
 
 /// Why a network end does not start.
@@ -205,11 +220,7 @@ impl Network {
         let seeding = Ctx::new(db.clone(), clock.clone(), random(0), secrets, config);
         seed::seed(&seeding).await?;
         let now = clock.now();
-        db.write(move |tx| Box::pin(payments::jobs::start(tx, now))).await?;
-        db.write(move |tx| Box::pin(credentials::start(tx, now))).await?;
-        db.write(move |tx| Box::pin(disputes::jobs::start(tx, now))).await?;
-        db.write(move |tx| Box::pin(settlements::jobs::start(tx, now))).await?;
-        db.write(move |tx| Box::pin(portal::start(tx, now))).await?;
+        db.write(move |tx| Box::pin(start_sweeps(tx, now))).await?;
         db.write(move |tx| Box::pin(identity::jobs::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
@@ -226,12 +237,9 @@ impl Network {
         let worker = Worker::new(db.clone(), clock.clone(), random(boot.number), ctx.poke.clone());
         let worker = kit::sealed::register(worker, &db, &clock, &ctx.secrets, sealed::SEALED);
         let worker = notifications::register(worker, &ctx, client);
-        let worker = payments::jobs::register(worker, &ctx);
-        let worker = credentials::register(worker, &ctx);
         let worker = accounts::register(worker, &ctx);
-        let worker = disputes::jobs::register(worker, &ctx);
         let worker = settlements::jobs::register(worker, &ctx);
-        let worker = portal::register(worker, &ctx);
+        let worker = sweeps().fold(worker, |worker, sweep| sweep.register(worker, &ctx));
         let worker = identity::jobs::register(worker, &ctx);
         let mut stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),

@@ -392,6 +392,36 @@ pub struct KeyCount {
     pub values: u64,
 }
 
+/// The values of one column, by key.
+struct Counting {
+    column: &'static SealedColumn,
+    by_key: BTreeMap<Option<String>, u64>,
+}
+
+impl Counting {
+    fn of(column: &'static SealedColumn) -> Self {
+        Self { column, by_key: BTreeMap::new() }
+    }
+
+    /// Counts a page; says behind which row the next one begins, if there may be one.
+    fn add(&mut self, page: Vec<(Key, Option<Vec<u8>>)>) -> Option<Key> {
+        let full = i64::try_from(page.len()).is_ok_and(|rows| rows == PAGE_ROWS);
+        let last = page.last().map(|(key, _)| key.clone()).filter(|_| full);
+        for head in page.into_iter().filter_map(|(_, head)| head) {
+            let key_id = secret_box::key_id(&head).map(str::to_owned);
+            if key_id.is_some() || matches!(self.column.form, Form::Bytes) {
+                *self.by_key.entry(key_id).or_default() += 1;
+            }
+        }
+        last
+    }
+
+    fn counts(self) -> impl Iterator<Item = KeyCount> {
+        let name = self.column.name();
+        self.by_key.into_iter().map(move |(key_id, values)| KeyCount { column: name.clone(), key_id, values })
+    }
+}
+
 /// Counts the values of every column by their key, a page at a time; what is not sealed, and need not be, is left out. What is written
 /// meanwhile may be missed: a process that still seals with an old key has to be stopped first.
 ///
@@ -400,56 +430,29 @@ pub struct KeyCount {
 pub async fn count(db: &Db, columns: &'static [&'static SealedColumn]) -> Result<Vec<KeyCount>, DbError> {
     let mut counts = Vec::new();
     for column in columns.iter().copied() {
-        let mut by_key = BTreeMap::<Option<String>, u64>::new();
-        let mut after = Key::default();
-        loop {
-            let page = heads(db, column, after).await?;
-            let full = i64::try_from(page.len()).is_ok_and(|rows| rows == PAGE_ROWS);
-            let last = page.last().map(|(key, _)| key.clone());
-            for head in page.into_iter().filter_map(|(_, head)| head) {
-                let key_id = secret_box::key_id(&head).map(str::to_owned);
-                if key_id.is_some() || matches!(column.form, Form::Bytes) {
-                    *by_key.entry(key_id).or_default() += 1;
-                }
-            }
-            match last {
-                Some(last) if full => after = last,
-                _ => break,
-            }
+        let (mut counting, mut after) = (Counting::of(column), Some(Key::default()));
+        while let Some(behind) = after {
+            after = counting.add(heads(db, column, behind).await?);
         }
-        let name = column.name();
-        counts.extend(by_key.into_iter().map(|(key_id, values)| KeyCount { column: name.clone(), key_id, values }));
+        counts.extend(counting.counts());
     }
     Ok(counts)
 }
 
-/// A key that some value stands under and that is not among these; within a unit of work that has brought values from elsewhere.
+/// The same within a unit of work.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn missing_key(
-    tx: &mut Tx,
-    columns: &'static [&'static SealedColumn],
-    secrets: &SecretBox,
-) -> Result<Option<String>, DbError> {
-    for column in columns.iter().copied() {
-        let mut after = Key::default();
-        loop {
-            let page = heads_in(tx, column, &after).await?;
-            let full = i64::try_from(page.len()).is_ok_and(|rows| rows == PAGE_ROWS);
-            for (key, head) in page {
-                let key_id = head.as_deref().and_then(secret_box::key_id);
-                if let Some(key_id) = key_id.filter(|id| secrets.keyring().key_ids().all(|held| held != *id)) {
-                    return Ok(Some(key_id.to_owned()));
-                }
-                after = key;
-            }
-            if !full {
-                break;
-            }
+pub async fn count_in(tx: &mut Tx, columns: Vec<&'static SealedColumn>) -> Result<Vec<KeyCount>, DbError> {
+    let mut counts = Vec::new();
+    for column in columns {
+        let (mut counting, mut after) = (Counting::of(column), Some(Key::default()));
+        while let Some(behind) = after {
+            after = counting.add(heads_in(tx, column, &behind).await?);
         }
+        counts.extend(counting.counts());
     }
-    Ok(None)
+    Ok(counts)
 }
 
 async fn heads(db: &Db, column: &'static SealedColumn, after: Key) -> Result<Vec<(Key, Option<Vec<u8>>)>, DbError> {

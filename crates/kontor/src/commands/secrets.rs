@@ -7,6 +7,7 @@ use kit::db::Db;
 use kit::random::Random;
 use kit::sealed::{self, KeyCount, Sweep, Tally};
 use kit::secret_box::{Keyring, SecretBox};
+use network::console::Keys;
 use network::identity::keys::{self, Rotation};
 
 use crate::cli::{SecretsCommand, Side, SideArgs, StorageArgs};
@@ -121,6 +122,10 @@ fn current(secrets: &SecretBox) -> &str {
 async fn check(db: &Db, secrets: &SecretBox, side: Side) -> Result<()> {
     let counts = sealed::count(db, side.sealed()).await?;
     let held: Vec<&str> = secrets.keyring().key_ids().collect();
+    let snapshots = match side {
+        Side::Network => network::console::keys_of_snapshots(db).await?,
+        Side::Gateway => Vec::new(),
+    };
     for (index, key_id) in held.iter().enumerate() {
         let under = under(&counts, Some(key_id));
         match (index, under.is_empty()) {
@@ -134,6 +139,12 @@ async fn check(db: &Db, secrets: &SecretBox, side: Side) -> Result<()> {
                 println!("  `kontor secrets reseal --side {}` moves them", side.name());
             }
         }
+        if index > 0 {
+            let needed = in_snapshots(&snapshots, |id| id == *key_id);
+            if !needed.is_empty() {
+                println!("  without it there is no way back to these snapshots, which are not moved: {needed}");
+            }
+        }
     }
     let missing: BTreeSet<&str> =
         counts.iter().filter_map(|count| count.key_id.as_deref()).filter(|id| !held.contains(id)).collect();
@@ -144,6 +155,15 @@ async fn check(db: &Db, secrets: &SecretBox, side: Side) -> Result<()> {
     if !malformed.is_empty() {
         println!("not sealed as they must be: {}", list(&malformed));
     }
+    let lost = in_snapshots(&snapshots, |id| !held.contains(&id));
+    if !lost.is_empty() {
+        println!("snapshots that cannot be gone back to, because they need a key that is missing: {lost}");
+    }
+    let unknown: Vec<&str> =
+        snapshots.iter().filter(|(_, keys)| keys.is_none()).map(|(name, _)| name.as_str()).collect();
+    if !unknown.is_empty() {
+        println!("snapshots of an earlier version, of which nobody knows the keys: {}", unknown.join(", "));
+    }
     if !missing.is_empty() || !malformed.is_empty() {
         bail!("some secrets of the {} cannot be opened with these keys", side.name());
     }
@@ -152,6 +172,16 @@ async fn check(db: &Db, secrets: &SecretBox, side: Side) -> Result<()> {
 
 fn under<'a>(counts: &'a [KeyCount], key_id: Option<&str>) -> Vec<&'a KeyCount> {
     counts.iter().filter(|count| count.key_id.as_deref() == key_id).collect()
+}
+
+/// The snapshots that hold secrets under such keys, and how many.
+fn in_snapshots(snapshots: &[(String, Option<Keys>)], is_such: impl Fn(&str) -> bool) -> String {
+    let listed = snapshots.iter().filter_map(|(name, keys)| {
+        let under = keys.iter().flat_map(|keys| &keys.0).filter(|(id, _)| is_such(id.as_str()));
+        let values: u64 = under.map(|(_, values)| values).sum();
+        (values > 0).then(|| format!("{name} ({values} secrets)"))
+    });
+    listed.collect::<Vec<_>>().join(", ")
 }
 
 fn list(counts: &[&KeyCount]) -> String {

@@ -161,9 +161,14 @@ async fn a_rotated_key_may_go_once_everything_is_resealed() {
     let (fine, text) = said("reseal");
     assert!(fine && text.contains(&format!("{needed} moved to key")) && text.contains("Idempotency-Key"), "{text}");
     assert!(text.contains("nothing at the network; it may go"), "{text}");
+    let copies =
+        text.split_once("no way back to these snapshots, which are not moved: seeded (").expect("a copy is told of").1;
+    let copied: u64 = copies.split(' ').next().unwrap().parse().unwrap();
+    assert!(copied > 0, "{text}");
     std::fs::write(&file, &new).unwrap();
     let (fine, text) = said("check");
     assert!(fine && text.contains(&format!("the current one: {needed}")), "{text}");
+    assert!(text.contains(&format!("need a key that is missing: seeded ({copied} secrets)")), "{text}");
     assert!(said("reseal").1.contains(" 0 moved to key"), "again, it finds nothing to do");
 }
 

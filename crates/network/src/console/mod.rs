@@ -27,6 +27,7 @@ use crate::operation::Route;
 pub(crate) use web::{may_be_open, routes as pages};
 
 pub use calls::{CallLog, CalledBy, Observer};
+pub use snapshots::{Keys, keys as keys_of_snapshots};
 
 /// The operations of this room.
 pub fn routes() -> Vec<Route> {

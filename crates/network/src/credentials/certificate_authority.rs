@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use kit::clock::SECOND_US;
-use kit::db::Tx;
 use kit::http::ApiError;
 use kit::random::Random;
 use p256::ecdsa::signature::Signer as _;
@@ -25,12 +24,19 @@ use rcgen::{
 
 use super::certificate::Usage;
 use super::life::months_after;
-use super::store;
+use super::store::{self, AuthorityRow};
 use crate::ctx::Ctx;
 use crate::sealed::CERTIFICATE_AUTHORITY;
+use crate::sole::Sole;
 
-/// The one row of `certificate_authorities`.
-const NAME: &str = "clients";
+/// The one row of `certificate_authorities`; made as certificate and sealed key.
+const ROW: Sole<AuthorityRow, (String, Vec<u8>)> = Sole {
+    name: "clients",
+    read: |tx, name| Box::pin(store::authority(tx, name)),
+    insert: |tx, name, (certificate, sealed), now| {
+        Box::pin(async move { store::insert_authority(tx, name, &certificate, &sealed, now).await })
+    },
+};
 const ORGANIZATION: &str = "Kontor";
 const COMMON_NAME: &str = "Kontor-Network-Clients-Test-CA";
 /// Ours: longer than anything that it issues, however far the clock is moved.
@@ -92,38 +98,26 @@ pub(crate) async fn authority(ctx: &Ctx) -> Result<Arc<Authority>, ApiError> {
     if let Some(known) = ctx.authority.0.get() {
         return Ok(Arc::clone(known));
     }
-    let mut row = ctx.db.read(|tx| Box::pin(store::authority(tx, NAME))).await?;
-    if row.is_none() {
-        let unit_ctx = ctx.clone();
-        ctx.db
-            .write(move |tx| -> kit::db::UnitFuture<'_, Result<(), ApiError>> {
-                Box::pin(async move { make(tx, &unit_ctx).await })
-            })
-            .await?;
-        // Another process may have been faster.
-        row = ctx.db.read(|tx| Box::pin(store::authority(tx, NAME))).await?;
-    }
-    let row = row.ok_or_else(|| ApiError::internal("the authority was made and is gone"))?;
-    let opened = ctx.secrets.open(CERTIFICATE_AUTHORITY.place(&[NAME]), &row.sealed).map_err(ApiError::internal)?;
+    let making = ctx.clone();
+    let row = ROW.get(ctx, move || make(&making)).await?;
+    let opened = ctx.secrets.open(CERTIFICATE_AUTHORITY.place(&[ROW.name]), &row.sealed).map_err(ApiError::internal)?;
     let secret = p256::SecretKey::from_slice(&opened).map_err(ApiError::internal)?;
     let authority = Arc::new(Authority { params: params(), key: AuthorityKey::new(&secret), pem: row.certificate });
     Ok(Arc::clone(ctx.authority.0.get_or_init(|| authority)))
 }
 
-async fn make(tx: &mut Tx, ctx: &Ctx) -> Result<(), ApiError> {
-    let now = ctx.clock.now();
+fn make(ctx: &Ctx) -> Result<(String, Vec<u8>), ApiError> {
     let secret = draw_key(&ctx.random);
     let key = AuthorityKey::new(&secret);
     let mut params = params();
     params.serial_number = Some(serial(&ctx.random));
     // A clock that lags, at somebody who looks at the chain, must not find it in the future.
-    let began = year_began(now);
+    let began = year_began(ctx.clock.now());
     set_validity(&mut params, began, months_after(began, AUTHORITY_MONTHS));
     let certificate = params.self_signed(&key).map_err(ApiError::internal)?;
     let scalar = zeroize::Zeroizing::new(secret.to_bytes());
-    let sealed = ctx.secrets.seal(CERTIFICATE_AUTHORITY.place(&[NAME]), scalar.as_slice());
-    store::insert_authority(tx, NAME, &certificate.pem(), &sealed, now).await?;
-    Ok(())
+    let sealed = ctx.secrets.seal(CERTIFICATE_AUTHORITY.place(&[ROW.name]), scalar.as_slice());
+    Ok((certificate.pem(), sealed))
 }
 
 fn params() -> CertificateParams {

@@ -42,7 +42,7 @@ pub(crate) use certificate_authority::AuthorityCache;
 pub use client_identifier::{CLIENT_ID_PREFIX, create_client_identifier};
 pub(crate) use entry::VerifiedKeys;
 pub use entry::{Verified, verify};
-pub use jobs::{register, start};
+pub(crate) use jobs::SWEEP;
 pub use protection::{Connection, Verdict};
 pub use sftp_host_key::sftp_host_key;
 

@@ -3,56 +3,26 @@
 //! Every read and every decision accounts for time by itself; the sweep makes that events are told soon, as in
 //! [`crate::payments::jobs`].
 
-use futures_util::future::BoxFuture;
-use kit::clock::{MINUTE_US, SECOND_US};
+use kit::clock::SECOND_US;
 use kit::db::{DbError, Tx, UnitFuture};
 use kit::http::ApiError;
-use kit::jobs::{self, Backoff, Handler, Job, NewJob, Outcome, Worker};
 use protocol::PartnerAccountId;
 
 use super::store::{self, AnnouncementRow, DueRow};
 use super::{cases, opening};
 use crate::ctx::Ctx;
+use crate::rounds::Sweep;
 
-/// The job that sweeps.
-pub const KIND: &str = "disputes.pass_time";
 /// How many of a kind are looked at in one round.
 const BATCH: i64 = 100;
-/// How long a round waits for the next, in microseconds: how late an event may be told.
-const ROUND_US: i64 = 5 * SECOND_US;
-const BACKOFF: Backoff = Backoff { first_us: SECOND_US, max_us: MINUTE_US, attempts_max: None };
 
-/// Lets the worker sweep; see [`start`].
-pub fn register(worker: Worker, ctx: &Ctx) -> Worker {
-    worker.register(KIND, 1, BACKOFF, Sweep(ctx.clone()))
-}
-
-/// Makes sure that the sweep's job exists; to be called at every start.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn start(tx: &mut Tx, now: i64) -> Result<(), DbError> {
-    jobs::enqueue(tx, &NewJob { kind: KIND, key: "sweep", payload: "", due_at: now }, now).await.map(drop)
-}
-
-struct Sweep(Ctx);
-
-impl Handler for Sweep {
-    fn run<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let ctx = &self.0;
-            match sweep(ctx).await {
-                // A full batch means that there may be more.
-                Ok(true) => Outcome::RetryAt(ctx.clock.now(), "more is due".to_owned()),
-                Ok(false) => Outcome::RetryAt(ctx.clock.now() + ROUND_US, "waiting for the next round".to_owned()),
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "passing time over disputes");
-                    Outcome::RetryAt(ctx.clock.now() + ROUND_US, error.to_string())
-                }
-            }
-        })
-    }
-}
+/// How late an event may be told: five seconds.
+pub(crate) const SWEEP: Sweep = Sweep {
+    kind: "disputes.pass_time",
+    doing: "passing time over disputes",
+    next: |began| began + 5 * SECOND_US,
+    round: |ctx| Box::pin(async move { sweep(&ctx).await }),
+};
 
 /// Lets happen what is due now; says whether a full batch was found.
 async fn sweep(ctx: &Ctx) -> Result<bool, ApiError> {

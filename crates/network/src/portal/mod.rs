@@ -21,5 +21,5 @@ mod store;
 mod visit;
 
 pub use api::{routes, testing_routes};
-pub use jobs::{register, start};
+pub(crate) use jobs::SWEEP;
 pub use visit::page_routes;

@@ -1,6 +1,6 @@
 //! What time does to settlements: each day is settled once it is over (00:00 UTC), and payouts go their way.
 //!
-//! [`DAYS`] and [`PAYOUTS`] sweep again and again, each under one job; [`RUN`] finishes a run that was too long for its call. Every step
+//! [`SWEEPS`] come round again and again, each under one job; [`RUN`] finishes a run that was too long for its call. Every step
 //! is a transaction of its own under the book's lock, so two processes at once only take turns.
 
 use futures_util::future::BoxFuture;
@@ -14,11 +14,8 @@ use super::run::{self, Progress};
 use super::{bank, files, store};
 use crate::accounts;
 use crate::ctx::Ctx;
+use crate::rounds::Sweep;
 
-/// The job that settles days.
-pub const DAYS: &str = "settlements.settle_days";
-/// The job that moves payouts.
-pub const PAYOUTS: &str = "settlements.pay_out";
 /// The job that finishes a run; its key is the run, its payload the account.
 pub const RUN: &str = "settlements.run";
 /// How many of a kind are looked at in one round.
@@ -27,24 +24,25 @@ const BATCH: i64 = 100;
 const ROUND_US: i64 = 5 * SECOND_US;
 const BACKOFF: Backoff = Backoff { first_us: SECOND_US, max_us: MINUTE_US, attempts_max: None };
 
-/// Lets the worker do this room's work; see [`start`].
-pub fn register(worker: Worker, ctx: &Ctx) -> Worker {
-    let worker = worker
-        .register(DAYS, 1, BACKOFF, Days(ctx.clone()))
-        .register(PAYOUTS, 1, BACKOFF, Payouts(ctx.clone()))
-        .register(RUN, 1, BACKOFF, Runs(ctx.clone()));
-    files::register(worker, ctx)
-}
+const DAYS: Sweep = Sweep {
+    kind: "settlements.settle_days",
+    doing: "settling days",
+    // The day's end is met exactly.
+    next: |began| (began + ROUND_US).min(run::midnight(began) + DAY_US),
+    round: |ctx| Box::pin(async move { settle_days(&ctx).await }),
+};
+const PAYOUTS: Sweep = Sweep {
+    kind: "settlements.pay_out",
+    doing: "moving payouts",
+    next: |began| began + ROUND_US,
+    round: |ctx| Box::pin(async move { pay_out(&ctx).await }),
+};
+/// The sweeps of this room.
+pub(crate) const SWEEPS: [Sweep; 3] = [DAYS, PAYOUTS, files::REMOVE];
 
-/// Makes sure that the sweeps' jobs exist; to be called at every start.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn start(tx: &mut Tx, now: i64) -> Result<(), DbError> {
-    for kind in [DAYS, PAYOUTS] {
-        jobs::enqueue(tx, &NewJob { kind, key: "sweep", payload: "", due_at: now }, now).await?;
-    }
-    files::start(tx, now).await
+/// Lets the worker finish runs and write files.
+pub fn register(worker: Worker, ctx: &Ctx) -> Worker {
+    files::register(worker.register(RUN, 1, BACKOFF, Runs(ctx.clone())), ctx)
 }
 
 /// Leaves the rest of a run to the workers, in the transaction that began it.
@@ -58,30 +56,6 @@ pub(super) async fn leave_to_workers(
     jobs::enqueue(tx, &NewJob { kind: RUN, key: run, payload: account.as_str(), due_at: now }, now).await?;
     ctx.work_was_made();
     Ok(())
-}
-
-struct Days(Ctx);
-
-impl Handler for Days {
-    fn run<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let began = self.0.clock.now();
-            let swept = settle_days(&self.0).await;
-            // The day's end is met exactly.
-            next_round(began, (began + ROUND_US).min(run::midnight(began) + DAY_US), swept, "settling days")
-        })
-    }
-}
-
-struct Payouts(Ctx);
-
-impl Handler for Payouts {
-    fn run<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let began = self.0.clock.now();
-            next_round(began, began + ROUND_US, pay_out(&self.0).await, "moving payouts")
-        })
-    }
 }
 
 struct Runs(Ctx);
@@ -101,19 +75,6 @@ impl Handler for Runs {
                 }
             }
         })
-    }
-}
-
-/// `next` is counted from the beginning of this round: should the clock be moved while it runs, the next one is due at once.
-fn next_round(began: i64, next: i64, swept: Result<bool, ApiError>, what: &str) -> Outcome {
-    match swept {
-        // A full batch means that there may be more.
-        Ok(true) => Outcome::RetryAt(began, "more is due".to_owned()),
-        Ok(false) => Outcome::RetryAt(next, "waiting for the next round".to_owned()),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "{what}");
-            Outcome::RetryAt(next, error.to_string())
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use kit::db::DbError;
+use kit::params;
 use kit::secret_box::{Keyring, SecretBox};
 use serde_json::{Value, json};
 
@@ -168,4 +170,55 @@ async fn a_snapshot_is_put_back_as_long_as_its_key_is_there_and_moves_to_the_new
         assert_eq!(keys(&next).await, 2, "nothing was changed");
         next.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_from_before_a_migration_is_refused_with_both_versions_and_changes_nothing() {
+    for end in ends().await {
+        take(&end, "earlier").await;
+        let taken = end.ap(Method::GET, "/testing/snapshots/earlier", None).await.expect(200);
+        let before = taken["schema_version"].as_str().unwrap().to_owned();
+        end.signing_key().await;
+        let migrated: Result<u64, DbError> = end
+            .ctx
+            .db
+            .write(|tx| {
+                let sql = "insert into network_migrations (version, name, applied_on, checksum) values (999999, 'later', $1, $1)";
+                Box::pin(tx.execute(sql, params!["0"]))
+            })
+            .await;
+        migrated.unwrap();
+        for (path, body) in
+            [("/testing/snapshots/earlier/restore", None), ("/testing/reset", Some(json!({"confirm": true})))]
+        {
+            let answer = end.ap(Method::POST, path, body.as_ref()).await;
+            answer.refused(409, "RESOURCE_CONFLICT");
+            let (_, now) = answer.text.split_once("; now: ").expect("the present version is named");
+            assert!(answer.text.contains(&format!("(migrations: {before}; now: ")), "{}", answer.text);
+            assert!(now.starts_with("kit ") && !now.starts_with(&before), "{}", answer.text);
+            assert!(answer.text.contains("Nothing was changed"), "{}", answer.text);
+        }
+        assert_eq!(keys(&end).await, 1);
+        take(&end, "later").await;
+        end.ap(Method::DELETE, "/testing/snapshots/earlier", None).await.expect(204);
+        end.signing_key().await;
+        restore(&end, "later").await;
+        assert_eq!(keys(&end).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_stays_the_same_for_this_process_and_the_next() {
+    let place = places().await.remove(0);
+    let one = harness::start(&place, Wishes::default()).await;
+    take(&one, "before").await;
+    let key_set = "/eu/lp/idp/.well-known/jwks.json";
+    let known = one.send(Method::GET, key_set, &[], None).await.expect(200);
+    let host_key = network::credentials::sftp_host_key(&one.ctx).await.unwrap();
+    restore(&one, "before").await;
+    one.stop().await;
+    let next = harness::start(&place, Wishes::default()).await;
+    assert_eq!(next.send(Method::GET, key_set, &[], None).await.expect(200), known);
+    assert_eq!(network::credentials::sftp_host_key(&next.ctx).await.unwrap(), host_key);
+    next.stop().await;
 }

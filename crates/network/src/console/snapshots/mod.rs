@@ -2,7 +2,7 @@
 //! database was seeded; going back to it is a reset.
 //!
 //! A copy, and a restoration, is one transaction. What is about the installation itself stays as it is: the log of calls, who is
-//! signed in at the console, how often a process was started. The clock goes back to its distance from then. Work that was under way
+//! signed in at the console, how often a process was started, and the keys that it signs with, which running processes remember. The clock goes back to its distance from then. Work that was under way
 //! when the copy was made begins again. Afterwards this process forgets what it remembered at once, others within a second.
 //!
 //! Two things end a snapshot. A migration: a copy holds rows of the tables that were, and nothing brings those up to date. And the loss of
@@ -12,8 +12,11 @@
 mod api;
 mod store;
 
-use kit::db::{DbError, Tx, UnitFuture};
+use std::collections::BTreeMap;
+
+use kit::db::{Db, DbError, Tx, UnitFuture};
 use kit::http::ApiError;
+use kit::sealed::KeyCount;
 use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
@@ -31,7 +34,16 @@ const SNAPSHOTS_MAX: usize = 50;
 /// How the names of copies begin.
 const COPY_PREFIX: &str = "snapshot_";
 /// Tables that are about the installation, not in it.
-const KEPT: [&str; 5] = ["calls", "console_sessions", "installation", "installation_generation", "snapshots"];
+const KEPT: [&str; 8] = [
+    "calls",
+    "certificate_authorities",
+    "console_sessions",
+    "installation",
+    "installation_generation",
+    "network_keys",
+    "sftp_host_keys",
+    "snapshots",
+];
 
 /// A table in a snapshot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +53,41 @@ pub(crate) struct Copied {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<String>,
     pub rows: i64,
+}
+
+/// Under which keys the secrets of a snapshot stand, and how many under each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys(pub BTreeMap<String, u64>);
+
+impl Keys {
+    fn from_counts(counts: Vec<KeyCount>) -> Self {
+        let mut keys = BTreeMap::new();
+        for count in counts {
+            if let Some(key) = count.key_id {
+                *keys.entry(key).or_default() += count.values;
+            }
+        }
+        Self(keys)
+    }
+}
+
+/// What is sealed in the tables that are copied.
+async fn sealed(tx: &mut Tx) -> Result<Vec<KeyCount>, DbError> {
+    let copied = SEALED.iter().copied().filter(|column| !KEPT.contains(&column.table)).collect();
+    kit::sealed::count_in(tx, copied).await
+}
+
+/// Every snapshot by its name, newest first, with the keys that going back to it needs; `None` where nobody counted.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn keys(db: &Db) -> Result<Vec<(String, Option<Keys>)>, DbError> {
+    let rows: Vec<SnapshotRow> = db.read(|tx| Box::pin(store::list(tx))).await?;
+    let keys = |row: SnapshotRow| {
+        let keys = row.sealed_under.and_then(|text| serde_json::from_str(&text).ok());
+        (row.name, keys)
+    };
+    Ok(rows.into_iter().map(keys).collect())
 }
 
 /// Whether a snapshot can be called so.
@@ -98,6 +145,7 @@ async fn take(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<SnapshotRow, ApiErro
         clock_offset_us: ctx.clock.offset(),
         schema_version: store::schema_version(tx).await?,
         tables: serde_json::to_string(&copied).map_err(ApiError::internal)?,
+        sealed_under: Some(serde_json::to_string(&Keys::from_counts(sealed(tx).await?)).map_err(ApiError::internal)?),
     };
     store::insert(tx, &row).await?;
     Ok(row)
@@ -127,7 +175,8 @@ async fn restore(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<SnapshotRow, ApiE
         let copy = copied.iter().find(|copied| copied.table == *table).and_then(|copied| copied.copy.as_deref());
         tx.refill_table(table, copy).await?;
     }
-    if let Some(key) = kit::sealed::missing_key(tx, SEALED, &ctx.secrets).await? {
+    let keys = Keys::from_counts(sealed(tx).await?);
+    if let Some(key) = keys.0.keys().find(|key| ctx.secrets.keyring().key_ids().all(|held| held != key.as_str())) {
         return Err(conflict(format!(
             "The snapshot holds secrets that are sealed with the key {key}, which this end no longer has. Nothing was changed. Put the \
              key back into the keyring, or remove the snapshot."
@@ -151,6 +200,11 @@ async fn delete(tx: &mut Tx, name: &str) -> Result<(), ApiError> {
 /// All snapshots, newest first.
 pub(crate) async fn all(ctx: &Ctx) -> Result<Vec<SnapshotRow>, ApiError> {
     Ok(ctx.db.read(|tx| Box::pin(store::list(tx))).await?)
+}
+
+/// The version that a snapshot must have to be gone back to.
+pub(crate) async fn present_version(ctx: &Ctx) -> Result<String, ApiError> {
+    Ok(ctx.db.read(|tx| Box::pin(store::schema_version(tx))).await?)
 }
 
 /// What is done with a snapshot.

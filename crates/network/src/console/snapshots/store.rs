@@ -13,6 +13,8 @@ row! {
         pub schema_version: String,
         /// JSON: the copies.
         pub tables: String,
+        /// JSON: how many secrets stand under which key.
+        pub sealed_under: Option<String>,
     }
 }
 row! { struct NameRow { name: Option<String> } }
@@ -20,20 +22,29 @@ row! { struct VersionRow { kit: i64, network: i64 } }
 row! { struct GenerationRow { generation: i64 } }
 
 pub(super) async fn insert(tx: &mut Tx, row: &SnapshotRow) -> Result<(), DbError> {
-    let sql = "insert into snapshots (name, number, created_at, clock_offset_us, schema_version, tables)
-        values ($1, $2, $3, $4, $5, $6)";
-    let values = params![&row.name, row.number, row.created_at, row.clock_offset_us, &row.schema_version, &row.tables];
+    let sql = "insert into snapshots (name, number, created_at, clock_offset_us, schema_version, tables, sealed_under)
+        values ($1, $2, $3, $4, $5, $6, $7)";
+    let values = params![
+        &row.name,
+        row.number,
+        row.created_at,
+        row.clock_offset_us,
+        &row.schema_version,
+        &row.tables,
+        &row.sealed_under
+    ];
     tx.execute(sql, values).await.map(drop)
 }
 
 pub(super) async fn list(tx: &mut Tx) -> Result<Vec<SnapshotRow>, DbError> {
-    let sql =
-        "select name, number, created_at, clock_offset_us, schema_version, tables from snapshots order by number desc";
+    let sql = "select name, number, created_at, clock_offset_us, schema_version, tables, sealed_under
+        from snapshots order by number desc";
     tx.fetch_all(sql, &[]).await
 }
 
 pub(super) async fn read(tx: &mut Tx, name: &str) -> Result<Option<SnapshotRow>, DbError> {
-    let sql = "select name, number, created_at, clock_offset_us, schema_version, tables from snapshots where name = $1";
+    let sql = "select name, number, created_at, clock_offset_us, schema_version, tables, sealed_under
+        from snapshots where name = $1";
     tx.fetch_optional(sql, params![name]).await
 }
 

@@ -22,14 +22,13 @@ use super::store::SettlementRow;
 use super::{pdf, report, view};
 use crate::ctx::Ctx;
 use crate::notifications::{self, NewEvent};
+use crate::rounds::Sweep;
 use store::FileRow;
 
 /// How long a file is kept.
 pub const KEPT_US: i64 = 90 * DAY_US;
 /// The job that writes the files of a settlement; its key is the settlement, its payload the account.
 pub const UPLOAD: &str = "settlements.upload";
-/// The job that removes old ones.
-pub const REMOVE: &str = "settlements.remove_files";
 /// Pieces are at most so long, in bytes: what one read of a client needs, and a little more.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Lines that one step writes.
@@ -118,17 +117,22 @@ pub(super) async fn begin(tx: &mut Tx, ctx: &Ctx, row: &SettlementRow) -> Result
     Ok(())
 }
 
-/// Lets the worker write and remove files; see [`start`].
-pub fn register(worker: Worker, ctx: &Ctx) -> Worker {
-    worker.register(UPLOAD, 1, BACKOFF, Upload(ctx.clone())).register(REMOVE, 1, BACKOFF, Remove(ctx.clone()))
-}
+/// Removes old files, once an hour.
+pub(super) const REMOVE: Sweep = Sweep {
+    kind: "settlements.remove_files",
+    doing: "removing old report files",
+    next: |began| began + HOUR_US,
+    round: |ctx| {
+        Box::pin(async move {
+            let now = ctx.clock.now();
+            Ok(ctx.db.write(move |tx| Box::pin(remove_old(tx, now))).await?)
+        })
+    },
+};
 
-/// Makes sure that the sweep's job exists; to be called at every start.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn start(tx: &mut Tx, now: i64) -> Result<(), DbError> {
-    jobs::enqueue(tx, &NewJob { kind: REMOVE, key: "sweep", payload: "", due_at: now }, now).await.map(drop)
+/// Lets the worker write files.
+pub(super) fn register(worker: Worker, ctx: &Ctx) -> Worker {
+    worker.register(UPLOAD, 1, BACKOFF, Upload(ctx.clone()))
 }
 
 struct Upload(Ctx);
@@ -204,24 +208,6 @@ async fn step(tx: &mut Tx, ctx: &Ctx, account: &PartnerAccountId, id: &str) -> R
         notifications::emit(tx, ctx, &event).await?;
     }
     Ok(Progress::More)
-}
-
-struct Remove(Ctx);
-
-impl Handler for Remove {
-    fn run<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let now = self.0.clock.now();
-            match self.0.db.write(move |tx| Box::pin(remove_old(tx, now))).await {
-                Ok(true) => Outcome::RetryAt(now, "there may be more".to_owned()),
-                Ok(false) => Outcome::RetryAt(now + HOUR_US, "waiting for the next round".to_owned()),
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "removing old report files");
-                    Outcome::RetryAt(now + HOUR_US, error.to_string())
-                }
-            }
-        })
-    }
 }
 
 /// Says whether a full batch was found.

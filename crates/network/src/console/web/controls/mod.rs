@@ -100,12 +100,12 @@ async fn list_snapshots(console: Console) -> Response {
 }
 
 async fn show_snapshots(console: &Console, fields: &[(String, String)], error: Option<&ApiError>) -> Response {
-    match snapshots::all(&console.ctx).await {
-        Ok(rows) => {
+    match (snapshots::all(&console.ctx).await, snapshots::present_version(&console.ctx).await) {
+        (Ok(rows), Ok(version)) => {
             let status = error.map_or(StatusCode::OK, |error| error.status);
-            console.answer((status, pages::snapshots(console, &rows, fields, error)))
+            console.answer((status, pages::snapshots(console, &rows, &version, fields, error)))
         }
-        Err(error) => frame::failed(&error),
+        (Err(error), _) | (_, Err(error)) => frame::failed(&error),
     }
 }
 

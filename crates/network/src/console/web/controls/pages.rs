@@ -157,6 +157,7 @@ fn concerns(rule: &Value) -> String {
 pub(super) fn snapshots(
     console: &Console,
     rows: &[SnapshotRow],
+    version: &str,
     fields: &[(String, String)],
     error: Option<&ApiError>,
 ) -> Markup {
@@ -204,10 +205,13 @@ pub(super) fn snapshots(
                                 td.path { (row.name) @if row.name == SEEDED { span.sub { "as it was seeded: going back is a reset" } } }
                                 td { (time(row.created_at, now)) }
                                 td.amount { (count) }
-                                td { (row.schema_version) }
+                                td {
+                                    (row.schema_version)
+                                    @if row.schema_version != version { span.sub { "of an earlier version: no way back" } }
+                                }
                                 td.actions {
-                                    (act(console, SNAPSHOTS, &[("act", "restore"), ("name", &row.name)], if row.name == SEEDED { "Reset" } else { "Go back" }, "danger",
-                                        Some(&format!("Everything since {} is taken away, for every account of this network. Go back to {}?", exact(row.created_at), row.name))))
+                                    @if row.schema_version == version { (act(console, SNAPSHOTS, &[("act", "restore"), ("name", &row.name)], if row.name == SEEDED { "Reset" } else { "Go back" }, "danger",
+                                        Some(&format!("Everything since {} is taken away, for every account of this network. Go back to {}?", exact(row.created_at), row.name)))) }
                                     @if row.name != SEEDED { (act(console, SNAPSHOTS, &[("act", "delete"), ("name", &row.name)], "Remove", "quiet", Some(&format!("Remove the snapshot {}?", row.name)))) }
                                 }
                             }
