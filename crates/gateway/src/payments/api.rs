@@ -22,7 +22,7 @@ use super::{begin, customer_token, returning};
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::events::once::Once;
-use crate::events::page::{self, Cursor, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 
 /// The routes, with their descriptions.
 pub fn routes() -> OpenApiRouter<Ctx> {
@@ -238,49 +238,34 @@ async fn list_payments(
     RawQuery(query): RawQuery,
 ) -> Result<Json<PaymentList>, ApiError> {
     let mut query = Query::parse(query.as_deref());
-    let (size, cursor) = (query.size(), query.cursor());
+    let page = query.page("pay_", "a payment");
     let filter = filter(&mut query);
-    let foreign = |id: &String| !id.starts_with("pay_");
-    match &cursor {
-        Cursor::After(id) if foreign(id) => query.fault("starting_after", "must be the id of a payment"),
-        Cursor::Before(id) if foreign(id) => query.fault("ending_before", "must be the id of a payment"),
-        Cursor::After(_) | Cursor::Before(_) | Cursor::Start => {}
-    }
     query.finish()?;
-    let (partner_id, at) = (caller.partner_id, cursor.clone());
-    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let asked = page.clone();
     let payments = ctx
         .db
         .read(move |tx| {
             Box::pin(async move {
-                let (after, newer) = match &at {
-                    Cursor::Start => (None, false),
-                    Cursor::After(id) => (Some(id.as_str()), false),
-                    Cursor::Before(id) => (Some(id.as_str()), true),
-                };
-                store::page(tx, &partner_id, &filter, after, newer, limit).await
+                let (after, newer) = asked.begins();
+                store::page(tx, &caller.partner_id, &filter, after, newer, asked.limit()).await
             })
         })
         .await?;
-    let address = format!("{}/v1/payments", ctx.config.public_url.as_str().trim_end_matches('/'));
     let (payments, pagination) =
-        page::cut(&query, &address, &cursor, size, payments, |payment| payment.payment_id.as_str());
+        page.cut(&ctx, &query, "/v1/payments", payments, |payment| payment.payment_id.as_str());
     Ok(Json(PaymentList { payments: payments.iter().map(Payment::listed).collect(), pagination }))
 }
 
 fn filter(query: &mut Query) -> ListFilter {
     let text = |query: &Query, name: &str| query.get(name).map(str::to_owned);
-    let state = text(query, "state");
-    if state.as_deref().is_some_and(|state| !PaymentState::KNOWN_TEXTS.contains(&state)) {
-        query.fault("state", format!("must be one of {}", PaymentState::KNOWN_TEXTS.join(", ")));
-    }
+    let state = query.one_of("state", PaymentState::KNOWN_TEXTS);
     let currency = text(query, "currency").map(|code| code.to_ascii_uppercase());
     if currency.as_deref().is_some_and(|code| code.parse::<Currency>().is_err()) {
         query.fault("currency", "must be a currency code of ISO 4217");
     }
     let amount = match text(query, "amount").map(|text| text.parse::<i64>()) {
         Some(Err(_)) => {
-            query.fault("amount", "must be an integer of at most 64 bits");
+            query.fault("amount", "must be an integer");
             None
         }
         Some(Ok(amount)) => Some(amount),

@@ -186,6 +186,16 @@ fn event_data() -> Value {
             "partner": {"type": "object", "description": "You, as you stood right after: `state`, `suspension`, `next_step`, `refusal`."},
             "decision": {"$ref": "#/components/schemas/DecisionView", "description": "Of `partner.compliance_decision`: what Klarna found."},
             "enablement": {"$ref": "#/components/schemas/EnablementView", "description": "Of `partner.enablement_changed`: as it was right after."},
+            "pricing": {
+                "type": "object",
+                "description": "Of `partner.pricing_changed`. Read the rates themselves from your pricing.",
+                "properties": {
+                    "changed": {"type": "array", "items": {"type": "string"}, "description": "`PRICE_PLAN` (another one), `RATES`, `UPCOMING_PRICE_PLANS` (one was announced), `PAYMENT_PROGRAMS`."},
+                    "merchant_category_codes": {"type": "array", "items": {"type": "string"}, "description": "Of the rates that changed."},
+                    "price_plan": {"$ref": "#/components/schemas/PlanView", "description": "The version in force."},
+                    "upcoming_price_plans": {"type": "array", "items": {"$ref": "#/components/schemas/PlanView"}, "description": "Versions to come, soonest first."},
+                },
+            },
         },
     })
 }

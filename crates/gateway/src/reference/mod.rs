@@ -21,7 +21,7 @@ use crate::Ctx;
 /// `/openapi.json`, `/docs`, and the assets of all pages.
 pub fn routes() -> Router<Ctx> {
     let made: Arc<OnceLock<Made>> = Arc::default();
-    let (for_json, for_page) = (Arc::clone(&made), made);
+    let (for_json, for_page, for_none) = (Arc::clone(&made), Arc::clone(&made), made);
     Router::new()
         .route(
             "/openapi.json",
@@ -35,20 +35,32 @@ pub fn routes() -> Router<Ctx> {
                 for_page.get_or_init(|| Made::new(&ctx)).page.respond(&headers)
             }),
         )
+        .route(
+            "/docs/{*rest}",
+            get(async move |State(ctx): State<Ctx>, headers: HeaderMap| {
+                for_none.get_or_init(|| Made::new(&ctx)).absent.respond(&headers)
+            }),
+        )
         .route("/", get(|| async { Redirect::to("/docs") }))
         .merge(kit::web::routes())
 }
 
-/// Both representations, made at the first request.
+/// Both representations, and what stands beside them, made at the first request.
 struct Made {
     json: File,
     page: File,
+    absent: File,
 }
 
 impl Made {
     fn new(ctx: &Ctx) -> Self {
         let server = ctx.config.public_url.as_str().trim_end_matches('/').to_owned();
         let document = document::document(&server);
-        Self { json: File::json(&document), page: File::page(&pages::reference(&document, &server)) }
+        let book = pages::reference(&document, &server);
+        Self {
+            json: File::json(&document),
+            page: File::page(&book.one_page()),
+            absent: File::absent(&book.absent_page()),
+        }
     }
 }

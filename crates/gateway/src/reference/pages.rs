@@ -1,14 +1,14 @@
 //! The reference page: the document for people, with what it does not hold.
 
 use kit::reference::{Book, Chapter, code, prose};
-use maud::{Markup, html};
+use maud::html;
 use serde_json::{Value, json};
 
 use super::guide::{CHAPTERS, CODES, ERRORS};
 use crate::events::catalogue::CATALOGUE;
 
-/// The page.
-pub(super) fn reference(document: &Value, server: &str) -> Markup {
+/// The document with the words around it.
+pub(super) fn reference<'a>(document: &'a Value, server: &'a str) -> Book<'a> {
     let told = CHAPTERS.iter().map(|chapter| Chapter {
         anchor: chapter.anchor.to_owned(),
         heading: chapter.heading.to_owned(),
@@ -17,15 +17,14 @@ pub(super) fn reference(document: &Value, server: &str) -> Markup {
             @if let Some(text) = chapter.code { (code(text)) }
         },
     });
-    let book = Book {
+    Book {
         document,
         server,
         lead: html! { " REST and JSON under " code { (server) "/v1" } "." },
         chapters: told.chain([events(), errors()]).collect(),
         authorization: "-H \"Authorization: Bearer $KONTOR_API_KEY\"",
         headers: &[("Idempotency-Key", "$(uuidgen)")],
-    };
-    book.one_page()
+    }
 }
 
 fn events() -> Chapter {
@@ -47,7 +46,7 @@ fn errors() -> Chapter {
         "error_type": "INPUT_ERROR",
         "error_code": "VALIDATION_ERROR",
         "error_message": "One or more parameters are invalid.",
-        "validation_errors": [{"parameter": "line_items[0].quantity", "reason": "must be an integer of 1 or more, within 64 bits"}],
+        "validation_errors": [{"parameter": "line_items[0].quantity", "reason": "must be an integer of at least 1, was 0"}],
     });
     let example = serde_json::to_string_pretty(&example).expect("a JSON value always serializes");
     let content = html! {

@@ -170,6 +170,9 @@ async fn the_page_shows_every_operation_and_loads_nothing_from_elsewhere() {
     let again =
         Request::get("/docs").header("if-none-match", page.headers["etag"].clone()).body(Body::empty()).unwrap();
     assert_eq!(stage.send(again).await.status, 304);
+    let absent = get("/docs/nonesuch").await;
+    assert_eq!(absent.status, 404);
+    assert!(absent.text.starts_with("<!DOCTYPE html>") && absent.text.contains("No such page"), "{}", absent.text);
 }
 
 #[tokio::test]

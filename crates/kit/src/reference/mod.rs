@@ -54,6 +54,7 @@ pub struct Chapter {
 
 /// A text that is made once and served to everybody.
 pub struct File {
+    status: StatusCode,
     content_type: &'static str,
     bytes: Bytes,
     etag: HeaderValue,
@@ -65,6 +66,11 @@ impl File {
         Self::new("text/html; charset=utf-8", page.0.clone())
     }
 
+    /// A page that says that there is none.
+    pub fn absent(page: &Markup) -> Self {
+        Self { status: StatusCode::NOT_FOUND, ..Self::page(page) }
+    }
+
     /// A JSON document.
     pub fn json(value: &Value) -> Self {
         let text = serde_json::to_string_pretty(value).expect("a JSON value always serializes");
@@ -74,7 +80,7 @@ impl File {
     fn new(content_type: &'static str, text: String) -> Self {
         let hash = hex::encode(&Sha256::digest(text.as_bytes())[..8]);
         let etag = HeaderValue::try_from(format!("\"{hash}\"")).expect("hexadecimal digits are a header value");
-        Self { content_type, bytes: text.into(), etag }
+        Self { status: StatusCode::OK, content_type, bytes: text.into(), etag }
     }
 
     /// The file, or that the caller has it already.
@@ -88,9 +94,9 @@ impl File {
             (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         ];
-        if headers.get(IF_NONE_MATCH) == Some(&self.etag) {
+        if self.status == StatusCode::OK && headers.get(IF_NONE_MATCH) == Some(&self.etag) {
             return (StatusCode::NOT_MODIFIED, common).into_response();
         }
-        (common, self.bytes.clone()).into_response()
+        (self.status, common, self.bytes.clone()).into_response()
     }
 }

@@ -127,6 +127,20 @@ impl Book<'_> {
         )
     }
 
+    /// What stands at an address below `/docs` that has no page.
+    pub fn absent_page(&self) -> Markup {
+        self.frame(
+            "No such page",
+            &html! {
+                section.stack aria-labelledby="top" {
+                    h1 #top { "No such page" }
+                    p.lead { "The reference has nothing at this address. Its contents list all there is." }
+                    p { a.button href="/docs#contents" { "To the contents" } }
+                }
+            },
+        )
+    }
+
     fn frame(&self, title: &str, content: &Markup) -> Markup {
         html! {
             (DOCTYPE)

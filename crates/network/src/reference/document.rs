@@ -319,7 +319,7 @@ fn error_responses() -> Value {
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "example": example}}})
     };
     let plain = |description: &str, code: ErrorCode| answer(description, code, Value::Null);
-    let fault = json!([{"parameter": "supplementary_purchase_data.line_items[0].quantity", "reason": "must be an integer of 1 or more, within 64 bits, was 0"}]);
+    let fault = json!([{"parameter": "supplementary_purchase_data.line_items[0].quantity", "reason": "must be an integer of at least 1, was 0"}]);
     let mut responses = json!({
         "Invalid": answer("The request is wrong; `validation_errors` names every field at fault.", ErrorCode::ValidationError, fault),
         "Unauthorized": plain("The credentials are missing, malformed, disabled or of another environment, or the enforced certificate is missing.", ErrorCode::Unauthorized),

@@ -15,10 +15,9 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderMap, StatusCode};
-use kit::http::ApiError;
+use http::HeaderMap;
 use kit::reference::File;
 
 use crate::ctx::Ctx;
@@ -36,7 +35,7 @@ pub fn routes(ctx: &Ctx) -> Router {
         .route("/openapi.json", get(async |State(files): State<Files>, headers: HeaderMap| files.json(&headers)))
         .route("/docs", get(async |State(files): State<Files>, headers: HeaderMap| files.page("", &headers)))
         .route(
-            "/docs/{section}",
+            "/docs/{*section}",
             get(async |State(files): State<Files>, Path(section): Path<String>, headers: HeaderMap| {
                 files.page(&section, &headers)
             }),
@@ -55,6 +54,7 @@ struct Made {
     json: File,
     /// By slug; the front page is the empty one.
     pages: BTreeMap<String, File>,
+    absent: File,
 }
 
 impl Files {
@@ -72,7 +72,7 @@ impl Files {
                     pages.insert(tag, File::page(&page));
                 }
             }
-            Made { json: File::json(&document), pages }
+            Made { json: File::json(&document), pages, absent: File::absent(&book.absent_page()) }
         })
     }
 
@@ -81,11 +81,7 @@ impl Files {
     }
 
     fn page(&self, slug: &str, headers: &HeaderMap) -> Response {
-        match self.made().pages.get(slug) {
-            Some(page) => page.respond(headers),
-            None => {
-                ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The reference has no such section.").into_response()
-            }
-        }
+        let made = self.made();
+        made.pages.get(slug).unwrap_or(&made.absent).respond(headers)
     }
 }

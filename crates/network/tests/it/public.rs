@@ -33,7 +33,7 @@ enum Why {
 const KNOWN: &[(&str, &str, Why)] = &[
     ("reference", "/openapi.json", Why::TheSameToAll),
     ("reference", "/docs", Why::TheSameToAll),
-    ("reference", "/docs/{section}", Why::TheSameToAll),
+    ("reference", "/docs/{*section}", Why::TheSameToAll),
     ("presentation", "/presentation/info", Why::TheSameToAll),
     ("presentation", "/presentation/{picture}", Why::TheSameToAll),
     ("journey", "/", Why::TheSameToAll),
@@ -175,6 +175,18 @@ async fn strangers_see_what_is_the_same_to_all_and_nothing_else() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_the_reference_without_a_page_is_told_by_a_page() {
+    let place = harness::places().await.remove(0);
+    let end = harness::start(&place, harness::Wishes::default()).await;
+    for path in ["/docs/nonesuch", "/docs/payments/nonesuch"] {
+        let answer = as_a_stranger(&end, Method::GET, path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text.starts_with("<!DOCTYPE html>") && answer.text.contains("No such page"), "{}", answer.text);
+    }
+    end.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -115,9 +115,12 @@ impl Kind {
         Some(match (self, length, value) {
             (_, Some(length), _) => format!("must be {wanted}, had {length}"),
             (Self::Text { .. }, None, Value::String(_)) => "must not contain control characters".to_owned(),
+            // What is larger than the largest integer arrives as a fraction, too.
+            (Self::Int { min, max }, None, Value::Number(number)) if !is_within_64_bits(number) => {
+                format!("must be an integer from {min} to {max}, {}", was(value, personal))
+            }
             (Self::Int { .. }, None, Value::Number(number)) if number.is_f64() => {
-                let shown = was(value, personal);
-                format!("must be {wanted}, without fraction or exponent and within 64 bits, {shown}")
+                format!("must be {wanted}, written without fraction or exponent, {}", was(value, personal))
             }
             _ => format!("must be {wanted}, {}", was(value, personal)),
         })
@@ -189,8 +192,8 @@ impl Kind {
             Self::Matching { wanted, .. } => (*wanted).to_owned(),
             Self::JsonText { max } => format!("a serialized JSON document of 1 to {max} characters"),
             Self::Int { min, max } => match (*min, *max) {
-                (i64::MIN, i64::MAX) => "an integer of at most 64 bits".to_owned(),
-                (min, i64::MAX) => format!("an integer of {min} or more, within 64 bits"),
+                (i64::MIN, i64::MAX) => "an integer".to_owned(),
+                (min, i64::MAX) => format!("an integer of at least {min}"),
                 (min, max) => format!("an integer from {min} to {max}"),
             },
             Self::Number { min, max } => format!("a number from {min} to {max}"),
@@ -240,6 +243,13 @@ pub(super) fn was(value: &Value, personal: bool) -> String {
             format!("was {}", clipped(&format!("{start:?}")))
         }
     }
+}
+
+/// Whether a number lies where an `i64` can.
+fn is_within_64_bits(number: &serde_json::Number) -> bool {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    // Compared only, never calculated with.
+    number.is_i64() || number.as_f64().is_some_and(|number| (-BEYOND..BEYOND).contains(&number))
 }
 
 fn clipped(text: &str) -> String {
