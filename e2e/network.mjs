@@ -1,4 +1,4 @@
-// A network end of its own, for tests that need one served otherwise than the demo's: over TLS, under another name.
+// A network end of its own, for tests that need one served otherwise than the demo's (over TLS, under another name), or to themselves.
 
 import { spawn } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
@@ -8,17 +8,14 @@ import { join } from "node:path";
 
 const PATIENCE_MS = 60_000;
 
-/**
- * Starts `kontor network --tls dev` under a host name. Says where it listens, what it seeded, how a browser knows its certificate, and
- * how to stop it.
- */
-export async function startUnderName(name) {
+/** Starts `kontor network` in an empty folder. Says where it listens, what it seeded, where a file of it stands, and how to stop it. */
+export async function startNetwork(options = []) {
   const program = process.env.KONTOR_TEST_BINARY;
   const folder = await mkdtemp(join(tmpdir(), "kontor-e2e-network-"));
   const file = (leaf) => join(folder, leaf);
-  const options = ["--data-dir", folder, "--listen", "127.0.0.1:0", "--tls", "dev", "--tls-name", name, "--base-url", `https://${name}`];
   const files = ["--credentials-file", file("credentials.json"), "--address-file", file("address")];
-  const network = spawn(program, ["network", ...options, ...files], { stdio: ["ignore", "ignore", "pipe"] });
+  const arguments_ = ["network", "--data-dir", folder, "--listen", "127.0.0.1:0", ...options.map((one) => one.replace("{folder}", folder)), ...files];
+  const network = spawn(program, arguments_, { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   network.stderr.setEncoding("utf8").on("data", (text) => (log = (log + text).slice(-8_000)));
   const ended = new Promise((resolve) => network.once("exit", resolve).once("error", resolve));
@@ -32,11 +29,22 @@ export async function startUnderName(name) {
   try {
     const address = await appeared(file("address"), ended, () => log);
     const seeded = JSON.parse(await readFile(file("credentials.json"), "utf8"));
-    const [certificate, authority] = await Promise.all(["cert.pem", "ca.pem"].map((leaf) => readFile(file(leaf), "utf8")));
-    const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });
-    return { address, seeded, authority, pin: createHash("sha256").update(key).digest("base64"), stop };
+    return { address, seeded, read: (leaf) => readFile(file(leaf), "utf8"), stop };
   } catch (error) {
     await stop();
+    throw error;
+  }
+}
+
+/** The same over TLS under a host name; and how a browser knows its certificate. */
+export async function startUnderName(name) {
+  const network = await startNetwork(["--tls", "dev", "--tls-name", name, "--base-url", `https://${name}`]);
+  try {
+    const [certificate, authority] = await Promise.all(["cert.pem", "ca.pem"].map(network.read));
+    const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });
+    return { ...network, authority, pin: createHash("sha256").update(key).digest("base64") };
+  } catch (error) {
+    await network.stop();
     throw error;
   }
 }

@@ -59,6 +59,7 @@ pub const MIGRATIONS: &[Migrations] = &[
             ("0130_checkout", include_str!("../migrations/0130_checkout.sql")),
             ("0131_payment_links", include_str!("../migrations/0131_payment_links.sql")),
             ("0190_customer_tokens", include_str!("../migrations/0190_customer_tokens.sql")),
+            ("0210_pricing_told", include_str!("../migrations/0210_pricing_told.sql")),
         ],
     },
 ];

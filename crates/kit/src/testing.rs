@@ -70,6 +70,56 @@ pub async fn new_postgres_database(server: &str) -> Result<String, DbError> {
     Ok(url.to_string())
 }
 
+/// Everything that a database holds, in pieces with their names: files where it is embedded, columns (every value of every table, a line
+/// each) where a server keeps it. To be searched for what must not be readable.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn held(config: &DbConfig) -> Result<Vec<(String, Vec<u8>)>, DbError> {
+    let Some(path) = config.sqlite_path() else { return columns(&config.url).await };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let files = path.parent().and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten();
+    // The log of what was written stands beside the file; what the database removes as it closes is not there to be read.
+    let read = |entry: std::fs::DirEntry| {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        file.starts_with(&name).then(|| std::fs::read(entry.path()).ok().map(|bytes| (file, bytes))).flatten()
+    };
+    Ok(files.filter_map(read).collect())
+}
+
+async fn columns(url: &str) -> Result<Vec<(String, Vec<u8>)>, DbError> {
+    let refused = |source: tokio_postgres::Error| DbError::Unavailable {
+        context: "reading all that a database holds",
+        source: Box::new(source),
+    };
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.map_err(refused)?;
+    let connection = tokio::spawn(connection);
+    let listed = "select table_name::text, column_name::text, udt_name::text from information_schema.columns
+        where table_schema = 'public' order by table_name, ordinal_position";
+    let mut pieces = Vec::new();
+    for row in client.query(listed, &[]).await.map_err(refused)? {
+        let (table, column, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let value =
+            if kind == "bytea" { format!("\"{column}\"") } else { format!("convert_to(\"{column}\"::text, 'UTF8')") };
+        let sql = format!("select {value} from \"{table}\" where \"{column}\" is not null");
+        let mut bytes = Vec::new();
+        for row in client.query(sql.as_str(), &[]).await.map_err(refused)? {
+            bytes.extend_from_slice(row.get(0));
+            bytes.push(b'\n');
+        }
+        pieces.push((format!("{table}.{column}"), bytes));
+    }
+    drop(client);
+    drop(connection.await);
+    Ok(pieces)
+}
+
+/// The names of the pieces that show a text.
+pub fn showing<'p>(pieces: &'p [(String, Vec<u8>)], text: &str) -> Vec<&'p str> {
+    let shows = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    pieces.iter().filter(|(_, bytes)| shows(bytes)).map(|(name, _)| name.as_str()).collect()
+}
+
 async fn open(config: DbConfig, folder: Option<PathBuf>, sets: &[Migrations]) -> Result<TestDb, DbError> {
     let db = Db::open(&config).await?;
     db.migrate(sets).await?;

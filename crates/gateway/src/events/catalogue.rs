@@ -68,6 +68,10 @@ pub const CATALOGUE: &[Kind] = &[
         meaning: "A payment program was switched on or off for you, or Klarna refused it; enablement says which.",
     },
     Kind {
+        name: "partner.pricing_changed",
+        meaning: "What Klarna charges you, or offers your customers, has changed or will; pricing says what. Noticed within a day.",
+    },
+    Kind {
         name: "partner.brand_incomplete",
         meaning: "Klarna cannot use some of a brand's data; incomplete_fields says which.",
     },

@@ -5,6 +5,8 @@ use serde::Serialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
+use crate::Ctx;
+
 /// Items on a page unless the caller says otherwise (RULINGS 1.3).
 pub(crate) const SIZE_DEFAULT: usize = 20;
 /// Most items on a page (RULINGS 1.3).
@@ -62,6 +64,38 @@ impl Cursor {
     }
 }
 
+/// Which page of a list is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    size: usize,
+    cursor: Cursor,
+}
+
+impl Page {
+    /// Rows to fetch: one more than the page has, which tells whether there is another one.
+    pub(crate) fn limit(&self) -> i64 {
+        i64::try_from(self.size + 1).unwrap_or(i64::MAX)
+    }
+
+    /// Behind which item the rows begin, and whether they are the newer ones, nearest first.
+    pub(crate) fn begins(&self) -> (Option<&str>, bool) {
+        self.cursor.side()
+    }
+
+    /// The page out of the rows that were fetched, and where it stands. `path` begins with `/v1`.
+    pub(crate) fn cut<T>(
+        &self,
+        ctx: &Ctx,
+        query: &Query,
+        path: &str,
+        rows: Vec<T>,
+        id: impl Fn(&T) -> &str,
+    ) -> (Vec<T>, Pagination) {
+        let address = format!("{}{path}", ctx.config.public_url.as_str().trim_end_matches('/'));
+        cut(query, &address, &self.cursor, self.size, rows, id)
+    }
+}
+
 /// The query of a list: what it asks for, and every fault in it.
 pub(crate) struct Query {
     pairs: Vec<(String, String)>,
@@ -110,6 +144,11 @@ impl Query {
             (None, Some(id)) => Cursor::Before(id.to_owned()),
             (None, None) => Cursor::Start,
         }
+    }
+
+    /// The page of a list whose ids begin with `prefix`; `thing` names in a fault what should have been given.
+    pub(crate) fn page(&mut self, prefix: &str, thing: &str) -> Page {
+        Page { size: self.size(), cursor: self.cursor_among(prefix, thing) }
     }
 
     /// The same, where ids begin with `prefix`; `thing` names in a fault what should have been given.
@@ -212,6 +251,19 @@ mod tests {
         assert!(page.links.prev.is_none() && page.last_item.as_deref() == Some("b"));
         let (_, page) = cut(&query, "x", &Cursor::Start, 2, vec!["a".to_owned()], |row| row);
         assert!(page.last_item.is_none() && page.links.next.is_none() && page.links.prev.is_none());
+    }
+
+    #[test]
+    fn a_page_begins_at_an_id_of_its_list() {
+        let mut query = Query::parse(Some("size=2&starting_after=pay_1"));
+        let page = query.page("pay_", "a payment");
+        assert_eq!((page.limit(), page.begins(), query.faults.len()), (3, (Some("pay_1"), false), 0));
+        let mut query = Query::parse(Some("ending_before=cs_1&state=GONE"));
+        assert_eq!(query.page("pay_", "a payment").begins(), (Some("cs_1"), true));
+        query.one_of("state", &["HERE", "THERE"]);
+        let faults: Vec<_> =
+            query.faults.iter().map(|fault| (fault.parameter.as_str(), fault.reason.as_str())).collect();
+        assert_eq!(faults, [("ending_before", "must be the id of a payment"), ("state", "must be one of HERE, THERE")]);
     }
 
     #[test]

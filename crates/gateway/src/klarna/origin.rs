@@ -45,6 +45,7 @@ impl Origin {
         };
         let (mut found, mut faults) = (Vec::new(), Vec::new());
         for name in members.keys().filter(|name| !matches!(name.as_str(), "integrator" | "originators")) {
+            let name = FieldFault::shown_name(name);
             faults.push(FieldFault::new(format!("{HEADER}.{name}"), "is no member of this header"));
         }
         match members.get("integrator") {
@@ -85,6 +86,7 @@ fn integration(entry: &Value, at: &str, faults: &mut Vec<FieldFault>) -> Option<
     };
     let before = faults.len();
     for name in members.keys().filter(|name| MEMBERS.iter().all(|(known, ..)| known != name)) {
+        let name = FieldFault::shown_name(name);
         faults.push(FieldFault::new(format!("{at}.{name}"), "is no member of this header"));
     }
     for (name, longest, required) in MEMBERS {

@@ -20,7 +20,7 @@ use super::{store, sync};
 use crate::Ctx;
 use crate::access::OperatorCaller;
 use crate::events::once::{Once, Reply};
-use crate::events::page::{self, Cursor, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 
 /// The routes, with their descriptions.
 pub fn routes() -> OpenApiRouter<Ctx> {
@@ -169,47 +169,25 @@ async fn list_partners(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<PartnerList>, ApiError> {
     let mut query = Query::parse(raw.as_deref());
-    let (size, cursor) = (query.size(), query.cursor());
-    let state = query.get("state").map(str::to_owned);
-    let known = PartnerState::ALL.map(PartnerState::as_str);
-    if state.as_deref().is_some_and(|state| !known.contains(&state)) {
-        query.fault("state", format!("must be one of {}", known.join(", ")));
-    }
+    let page = query.page("par_", "a Partner");
+    let state = query.one_of("state", &PartnerState::ALL.map(PartnerState::as_str));
     let reference = query.get("reference").map(str::to_owned);
-    for (name, id) in
-        [("starting_after", Cursor::After(String::new())), ("ending_before", Cursor::Before(String::new()))]
-    {
-        let given = match (&cursor, id) {
-            (Cursor::After(given), Cursor::After(_)) | (Cursor::Before(given), Cursor::Before(_)) => given,
-            _ => continue,
-        };
-        if !given.starts_with("par_") {
-            query.fault(name, "must be the id of a Partner");
-        }
-    }
     query.finish()?;
-    let (inner, at) = (ctx.clone(), cursor.clone());
-    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let (inner, asked) = (ctx.clone(), page.clone());
     let records = ctx
         .db
         .read(move |tx| -> UnitFuture<'_, Result<Vec<Record>, ApiError>> {
             Box::pin(async move {
-                let (after, newer) = match &at {
-                    Cursor::Start => (None, false),
-                    Cursor::After(id) => (Some(id.as_str()), false),
-                    Cursor::Before(id) => (Some(id.as_str()), true),
-                };
+                let (after, newer) = asked.begins();
                 let mut records = Vec::new();
-                for row in store::page(tx, state.as_deref(), reference.as_deref(), after, newer, limit).await? {
+                for row in store::page(tx, state.as_deref(), reference.as_deref(), after, newer, asked.limit()).await? {
                     records.push(Record::open(tx, &inner, row).await?);
                 }
                 Ok(records)
             })
         })
         .await?;
-    let address = format!("{}/v1/partners", ctx.config.public_url.as_str().trim_end_matches('/'));
-    let (records, pagination) =
-        page::cut(&query, &address, &cursor, size, records, |record| record.partner_id.as_str());
+    let (records, pagination) = page.cut(&ctx, &query, "/v1/partners", records, |record| record.partner_id.as_str());
     Ok(Json(PartnerList { partners: records.iter().map(Record::listed).collect(), pagination }))
 }
 

@@ -2,6 +2,7 @@
 
 use kit::http::FieldFault;
 use protocol::ValidationError;
+use protocol::shape::FAULTS_MAX;
 use serde_json::{Map, Value, json};
 
 use super::part::{Field, Kind};
@@ -337,12 +338,12 @@ pub fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
 /// What is no field of a part, or stands where another kind of value belongs.
 pub fn structure_faults(kind: Kind, body: &Map<String, Value>, at: &str, faults: &mut Vec<FieldFault>) {
     for (name, value) in body {
-        walk(kind.fields(), name, value, &join(at, name), faults);
+        walk(kind.fields(), name, value, &join(at, &FieldFault::shown_name(name)), faults);
     }
 }
 
 fn walk(fields: &[Field], bare: &str, value: &Value, path: &str, faults: &mut Vec<FieldFault>) {
-    if value.is_null() || fields.iter().any(|field| field.ours == bare) {
+    if value.is_null() || faults.len() >= FAULTS_MAX || fields.iter().any(|field| field.ours == bare) {
         return;
     }
     let begins = |with: &str| {
@@ -360,7 +361,8 @@ fn walk(fields: &[Field], bare: &str, value: &Value, path: &str, faults: &mut Ve
             return faults.push(FieldFault::new(path, "must be an object"));
         };
         for (name, value) in members {
-            walk(fields, &format!("{bare}.{name}"), value, &format!("{path}.{name}"), faults);
+            let below = format!("{path}.{}", FieldFault::shown_name(name));
+            walk(fields, &format!("{bare}.{name}"), value, &below, faults);
         }
     } else {
         faults.push(FieldFault::new(path, "is no field that a Partner has here"));

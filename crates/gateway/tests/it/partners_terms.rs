@@ -10,7 +10,7 @@ use protocol::Envelope;
 use serde_json::{Value, json};
 
 use crate::management::{CERTIFICATE_DAYS, Scene, claims, program, scenes};
-use crate::stage::eventually;
+use crate::stage::{Partner, eventually};
 
 fn rates(pricing: &Value) -> Vec<(&str, &str)> {
     let listed = pricing["rates"].as_array().unwrap_or_else(|| panic!("{pricing}")).iter();
@@ -62,6 +62,58 @@ async fn plans_are_read_once_refreshed_daily_and_shown_with_their_age() {
         let (_, ended) = scene.operate("GET", "/pricing", None).await;
         assert!(scene.klarna.calls("GET", "/price-plans/price-plan-1").len() > before);
         assert_eq!(ended["stale"], true, "this Klarna has no newer one: {ended}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_prices_is_told_once_and_never_a_first_look() {
+    for scene in scenes().await {
+        let working = scene.stage.work();
+        gateway::ensure_jobs(&scene.stage.ctx).await.unwrap();
+        let clock = &scene.stage.clock;
+        let made = scene.operate("POST", "/api-keys", None).await.1;
+        let partner = Partner { id: scene.partner_id.clone(), key: made["api_key"].as_str().unwrap().to_owned() };
+        let told = async || {
+            let listed = scene.stage.call(&partner, "GET", "/v1/events?type=partner.pricing_changed", None).await;
+            listed.body["events"].as_array().unwrap().clone()
+        };
+        let looked = async || scene.klarna.calls("GET", "/price-plans/price-plan-1").len();
+        let (_, known) = scene.operate("GET", "/pricing", None).await;
+        let pass = async |times: usize| {
+            for _ in 0..times {
+                clock.advance(MINUTE_US);
+                scene.stage.ctx.poke.poke();
+                tokio::task::yield_now().await;
+            }
+        };
+        let before = looked().await;
+        eventually("another reading of the same prices", || async {
+            pass(30).await;
+            (looked().await > before + 1).then_some(())
+        })
+        .await;
+        assert!(told().await.is_empty(), "nothing has changed");
+
+        scene.klarna.inner.lock().unwrap().variable_rate = "3.49".to_owned();
+        let events = eventually("the event", || async {
+            pass(30).await;
+            Some(told().await).filter(|events| !events.is_empty())
+        })
+        .await;
+        let pricing = &events[0]["data"]["pricing"];
+        assert_eq!(pricing["changed"], json!(["RATES"]), "{pricing}");
+        assert_eq!(pricing["merchant_category_codes"], json!(["5941"]));
+        assert_eq!(pricing["price_plan"]["id"], known["price_plan"]["id"]);
+        let (_, now) = scene.operate("GET", "/pricing", None).await;
+        assert_eq!(rates(&now), [("DE", "3.49"), ("SE", "3.49")]);
+        let read = looked().await;
+        eventually("a further reading", || async {
+            pass(30).await;
+            (looked().await > read + 1).then_some(())
+        })
+        .await;
+        drop(working);
+        assert_eq!(told().await.len(), 1, "once");
     }
 }
 

@@ -112,11 +112,9 @@ impl Stage {
         Partner { id: made.operator_id, key: made.api_key.expose_secret().to_owned() }
     }
 
-    /// The files of an embedded database; none where a server keeps it.
-    pub fn files(&self) -> Vec<std::path::PathBuf> {
-        let Some(path) = self.test.config.url.strip_prefix("sqlite:") else { return Vec::new() };
-        let folder = std::path::Path::new(path).parent().unwrap();
-        folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect()
+    /// All that the database holds, to be searched with [`kit::testing::showing`].
+    pub async fn held(&self) -> Vec<(String, Vec<u8>)> {
+        kit::testing::held(&self.test.config).await.unwrap()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -31,6 +31,9 @@ pub mod error_type {
 const MESSAGE_CHARS_MAX: usize = 2048;
 /// Longest `validation_errors[].parameter` sent, in characters.
 const PARAMETER_CHARS_MAX: usize = 256;
+/// A longer name, or one with more digits, is nobody's field: numbers of persons and accounts have more.
+const NAME_BYTES_MAX: usize = 40;
+const NAME_DIGITS_MAX: usize = 3;
 /// Longest `validation_errors[].reason` sent, in characters.
 const REASON_CHARS_MAX: usize = 512;
 
@@ -50,6 +53,16 @@ pub struct FieldFault {
 }
 
 impl FieldFault {
+    /// The name of a member that is not known, for a path: as it was sent where it looks like the name of a field, and otherwise only how
+    /// long it is. Who sends values in the place of names (`{"ada@…": …}`) would find persons in answers, logs and results else.
+    pub fn shown_name(name: &str) -> Cow<'_, str> {
+        let looks_like_one = name.len() <= NAME_BYTES_MAX
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            && name.bytes().filter(u8::is_ascii_digit).count() <= NAME_DIGITS_MAX;
+        if looks_like_one { name.into() } else { format!("(a name of {} characters)", name.chars().count()).into() }
+    }
+
     /// A fault without a documentation link.
     pub fn new(parameter: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { parameter: parameter.into(), reason: reason.into(), doc_url: None }
@@ -351,6 +364,27 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("outer")]
     struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_name_that_may_be_a_value_is_not_shown() {
+        for name in ["legalName", "street_address2", "x-y", "abcdefghijklmnopqrstuvwxyz_abcdefghijklmn"] {
+            assert_eq!(FieldFault::shown_name(name), name);
+        }
+        for name in [
+            "",
+            "Ada Lovelace",
+            "ada@post.example",
+            "19121212-1212",
+            "SE4550000000058398257466",
+            "_x",
+            "Åsa",
+            "a\u{202e}b",
+        ] {
+            let shown = FieldFault::shown_name(name);
+            assert_eq!(shown, format!("(a name of {} characters)", name.chars().count()));
+        }
+        assert_eq!(FieldFault::shown_name(&"a".repeat(100_000)), "(a name of 100000 characters)");
+    }
 
     #[test]
     fn the_shape_has_the_documented_names_and_nothing_empty() {

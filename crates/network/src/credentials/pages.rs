@@ -93,8 +93,8 @@ pub(super) fn revealed(account: &str, credential_id: &str, secret: &str, base_ur
             (secret_facts("Account", account, credential_id, secret))
             h2 { "What to do with it" }
             ol.stack {
-                li { "Make a key for each of your services." pre { "curl -u :$KEY -X POST " (keys) " \\\n  -H 'content-type: application/json' \\\n  -d '{\"description\":\"my service\"}'" } }
-                li { "Disable this one." pre { "curl -u :$KEY -X DELETE " (keys) "/" (credential_id) } }
+                li { "Make a key for each of your services." pre tabindex="0" aria-label="How to make a key" { "curl -u :$KEY -X POST " (keys) " \\\n  -H 'content-type: application/json' \\\n  -d '{\"description\":\"my service\"}'" } }
+                li { "Disable this one." pre tabindex="0" aria-label="How to disable this key" { "curl -u :$KEY -X DELETE " (keys) "/" (credential_id) } }
             }
         },
     )
@@ -107,7 +107,7 @@ pub(crate) fn secret_facts(name: &str, value: &str, credential_id: &str, secret:
             div { dt { (name) } dd { code.id { (value) } } }
             div { dt { "Credential" } dd { code.id { (credential_id) } } }
         }
-        pre data-testid="secret" { (secret) }
+        pre tabindex="0" aria-label="Secret" data-testid="secret" { (secret) }
     }
 }
 

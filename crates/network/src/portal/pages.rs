@@ -73,9 +73,9 @@ pub(super) fn portal(grant: &Grant, account: &Account, made: Option<&Made>, csrf
                 @if account.client_identifiers.is_empty() {
                     div.empty { p { "None yet. A client identifier is not secret: it names your pages to the Web SDK." } }
                 } @else {
-                    div.table {
+                    div.table tabindex="0" role="region" aria-labelledby="client-identifiers" {
                         table {
-                            thead { tr { th { "Client identifier" } th { "Description" } th { "State" } } }
+                            thead { tr { th scope="col" { "Client identifier" } th scope="col" { "Description" } th scope="col" { "State" } } }
                             tbody {
                                 @for entry in &account.client_identifiers {
                                     tr { td { code.id.whole { (entry.text) } } td { (entry.description) } td { (state_badge(entry.state)) } }
@@ -99,9 +99,9 @@ fn key_table(keys: &[Listed], csrf: &str) -> Markup {
         @if keys.is_empty() {
             div.empty { p { "None yet. Make one for each of your services." } }
         } @else {
-            div.table {
+            div.table tabindex="0" role="region" aria-labelledby="api-keys" {
                 table {
-                    thead { tr { th { "API key" } th { "Description" } th { "State" } th.actions { "" } } }
+                    thead { tr { th scope="col" { "API key" } th scope="col" { "Description" } th scope="col" { "State" } th.actions scope="col" { span.visually-hidden { "Actions" } } } }
                     tbody {
                         @for key in keys {
                             tr {

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::store;
 use crate::Ctx;
 use crate::access::{OperatorCaller, PartnerCaller};
-use crate::events::page::{self, Cursor, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 use crate::partners::api::require_partner;
 
 /// The routes, with their descriptions.
@@ -73,7 +73,7 @@ async fn list_partner_decisions(
     RawQuery(query): RawQuery,
 ) -> Result<Json<DecisionList>, ApiError> {
     require_partner(&ctx, &partner_id).await?;
-    let path = format!("partners/{partner_id}/compliance-decisions");
+    let path = format!("/v1/partners/{partner_id}/compliance-decisions");
     listed(&ctx, &partner_id, &path, query.as_deref()).await
 }
 
@@ -94,31 +94,20 @@ async fn list_own_decisions(
     caller: PartnerCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<DecisionList>, ApiError> {
-    listed(&ctx, &caller.partner_id, "compliance-decisions", query.as_deref()).await
+    listed(&ctx, &caller.partner_id, "/v1/compliance-decisions", query.as_deref()).await
 }
 
 async fn listed(ctx: &Ctx, partner_id: &str, path: &str, query: Option<&str>) -> Result<Json<DecisionList>, ApiError> {
     let mut query = Query::parse(query);
-    let (size, cursor) = (query.size(), query.cursor());
-    match &cursor {
-        Cursor::After(id) if !id.starts_with("dec_") => query.fault("starting_after", "must be the id of a decision"),
-        Cursor::Before(id) if !id.starts_with("dec_") => query.fault("ending_before", "must be the id of a decision"),
-        Cursor::After(_) | Cursor::Before(_) | Cursor::Start => {}
-    }
+    let page = query.page("dec_", "a decision");
     query.finish()?;
-    let (id, at) = (partner_id.to_owned(), cursor.clone());
-    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let (id, asked) = (partner_id.to_owned(), page.clone());
     let rows = ctx.db.read(move |tx| {
         Box::pin(async move {
-            let (after, newer) = match &at {
-                Cursor::Start => (None, false),
-                Cursor::After(id) => (Some(id.as_str()), false),
-                Cursor::Before(id) => (Some(id.as_str()), true),
-            };
-            store::page(tx, &id, after, newer, limit).await
+            let (after, newer) = asked.begins();
+            store::page(tx, &id, after, newer, asked.limit()).await
         })
     });
-    let address = format!("{}/v1/{path}", ctx.config.public_url.as_str().trim_end_matches('/'));
-    let (rows, pagination) = page::cut(&query, &address, &cursor, size, rows.await?, |row| row.decision_id.as_str());
+    let (rows, pagination) = page.cut(ctx, &query, path, rows.await?, |row| row.decision_id.as_str());
     Ok(Json(DecisionList { decisions: rows.iter().map(super::view).collect(), pagination }))
 }

@@ -240,7 +240,7 @@ async fn pricing(ctx: &Ctx, record: &Record, wanted: &Wanted) -> Result<Json<Pri
 }
 
 /// The profile that a Partner is on; the first one, which is the usual one, where none was named.
-fn profile_of<'a>(partner: &Profile, shown: &'a Value) -> Option<&'a Value> {
+pub(super) fn profile_of<'a>(partner: &Profile, shown: &'a Value) -> Option<&'a Value> {
     let list = shown["payment_profiles"].as_array()?;
     match partner.account().and_then(|account| account.text("payment_profile_id")) {
         Some(id) => list.iter().find(|profile| profile["payment_profile_id"] == id),
@@ -249,7 +249,7 @@ fn profile_of<'a>(partner: &Profile, shown: &'a Value) -> Option<&'a Value> {
 }
 
 /// The merchant categories that a Partner has.
-fn categories(partner: &Profile) -> BTreeSet<String> {
+pub(super) fn categories(partner: &Profile) -> BTreeSet<String> {
     let of_accounts = partner.of(Kind::PaymentAccount).filter_map(|(_, part)| part.text("merchant_category_code"));
     let of_entities = partner
         .of(Kind::BusinessEntity)
@@ -259,7 +259,7 @@ fn categories(partner: &Profile) -> BTreeSet<String> {
     of_accounts.chain(of_entities).map(str::to_owned).collect()
 }
 
-fn version(id: &str, shown: &Value) -> PlanView {
+pub(super) fn version(id: &str, shown: &Value) -> PlanView {
     let text = |name: &str| shown.get(name).and_then(Value::as_str).map(str::to_owned);
     PlanView {
         id: id.to_owned(),
@@ -279,11 +279,11 @@ fn versions<'a>(plans: &'a Value, id: &'a str) -> impl Iterator<Item = (i64, Pla
     })
 }
 
-fn current(plans: &Value, id: &str, now: i64) -> Option<PlanView> {
+pub(super) fn current(plans: &Value, id: &str, now: i64) -> Option<PlanView> {
     versions(plans, id).filter(|(from, _)| *from <= now).max_by_key(|(from, _)| *from).map(|(_, view)| view)
 }
 
-fn upcoming(plans: &Value, id: &str, now: i64) -> Vec<PlanView> {
+pub(super) fn upcoming(plans: &Value, id: &str, now: i64) -> Vec<PlanView> {
     let mut ahead: Vec<_> = versions(plans, id).filter(|(from, _)| *from > now).collect();
     ahead.sort_by_key(|(from, _)| *from);
     ahead.into_iter().map(|(_, view)| view).collect()

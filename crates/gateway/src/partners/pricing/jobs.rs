@@ -1,4 +1,4 @@
-//! Background work: plans are refreshed, and enablements are followed.
+//! Background work: plans are refreshed, changes of prices told, and enablements followed.
 
 use futures_util::future::BoxFuture;
 use kit::clock::{HOUR_US, MINUTE_US, SECOND_US};
@@ -6,7 +6,7 @@ use kit::db::{DbError, Tx};
 use kit::jobs::{self, Backoff, Handler, Job, NewJob, Outcome, Worker};
 
 use super::enablements::{self, Next};
-use super::terms;
+use super::{terms, watch};
 use crate::Ctx;
 
 /// Follows an enablement; its key is `<Partner>/<enablement>`.
@@ -15,21 +15,28 @@ const REFRESH: &str = "pricing_refresh";
 const REFRESH_KEY: &str = "all";
 /// How often it is looked whether a plan is due, in microseconds.
 const LOOK_EVERY_US: i64 = 10 * MINUTE_US;
+const WATCH: &str = "pricing_watch";
+const WATCH_KEY: &str = "all";
+/// How often it is looked whose prices may have changed, in microseconds.
+const WATCH_EVERY_US: i64 = MINUTE_US;
 const BACKOFF: Backoff = Backoff { first_us: 2 * SECOND_US, max_us: HOUR_US, attempts_max: None };
 
 /// Adds the handlers.
 pub(in crate::partners) fn register(worker: Worker, ctx: &Ctx) -> Worker {
     let worker = worker.register(ENABLEMENT_KIND, 4, BACKOFF, Follow { ctx: ctx.clone() });
-    worker.register(REFRESH, 1, BACKOFF, Refresh { ctx: ctx.clone() })
+    let worker = worker.register(REFRESH, 1, BACKOFF, Refresh { ctx: ctx.clone() });
+    worker.register(WATCH, 1, BACKOFF, Watch { ctx: ctx.clone() })
 }
 
-/// Makes sure that the standing job exists.
+/// Makes sure that the standing jobs exist.
 ///
 /// # Errors
 /// [`DbError`].
 pub(in crate::partners) async fn ensure(tx: &mut Tx, now: i64) -> Result<(), DbError> {
-    let job = NewJob { kind: REFRESH, key: REFRESH_KEY, payload: "", due_at: now };
-    jobs::enqueue(tx, &job, now).await.map(drop)
+    for (kind, key) in [(REFRESH, REFRESH_KEY), (WATCH, WATCH_KEY)] {
+        jobs::enqueue(tx, &NewJob { kind, key, payload: "", due_at: now }, now).await?;
+    }
+    Ok(())
 }
 
 struct Follow {
@@ -62,6 +69,21 @@ impl Handler for Refresh {
         Box::pin(async move {
             match terms::refresh(&self.ctx).await {
                 Ok(()) => Outcome::RetryAt(self.ctx.clock.now() + LOOK_EVERY_US, String::new()),
+                Err(error) => Outcome::Retry(kit::http::error::chain(&error)),
+            }
+        })
+    }
+}
+
+struct Watch {
+    ctx: Ctx,
+}
+
+impl Handler for Watch {
+    fn run<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match watch::round(&self.ctx).await {
+                Ok(()) => Outcome::RetryAt(self.ctx.clock.now() + WATCH_EVERY_US, String::new()),
                 Err(error) => Outcome::Retry(kit::http::error::chain(&error)),
             }
         })

@@ -1,4 +1,4 @@
-//! Tables `klarna_terms` and `partner_enablements`.
+//! Tables `klarna_terms`, `partner_pricing_told` and `partner_enablements`.
 
 use kit::db::{DbError, Tx};
 use kit::{params, row};
@@ -53,6 +53,35 @@ pub(super) async fn terms_due(
 
 pub(super) async fn forget_terms(tx: &mut Tx, used_before: i64) -> Result<(), DbError> {
     tx.execute("delete from klarna_terms where used_at < $1", params![used_before]).await.map(drop)
+}
+
+/// Partners that pay and whose prices are due to be looked at, those never looked at first.
+pub(super) async fn unlooked(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<String>, DbError> {
+    row! { struct DueRow { partner_id: String } }
+    let sql = "select profiles.partner_id from partner_profiles profiles
+        left join partner_pricing_told told on told.partner_id = profiles.partner_id
+        where profiles.state in ('PARTIALLY_OPERATIONAL', 'OPERATIONAL', 'SUSPENDED') and coalesce(told.look_at, 0) <= $1
+        order by coalesce(told.look_at, -1), profiles.partner_id limit $2";
+    let rows: Vec<DueRow> = tx.fetch_all(sql, params![now, limit]).await?;
+    Ok(rows.into_iter().map(|row| row.partner_id).collect())
+}
+
+/// What a Partner was told last, locked until the transaction ends.
+pub(super) async fn lock_told(tx: &mut Tx, partner_id: &str) -> Result<Option<String>, DbError> {
+    row! { struct ToldRow { told: String } }
+    let sql = "update partner_pricing_told set look_at = look_at where partner_id = $1 returning told";
+    Ok(tx.fetch_optional::<ToldRow>(sql, params![partner_id]).await?.map(|row| row.told))
+}
+
+pub(super) async fn put_told(tx: &mut Tx, partner_id: &str, told: &str, look_at: i64) -> Result<(), DbError> {
+    let sql = "insert into partner_pricing_told (partner_id, told, look_at) values ($1, $2, $3)
+        on conflict (partner_id) do update set told = excluded.told, look_at = excluded.look_at";
+    tx.execute(sql, params![partner_id, told, look_at]).await.map(drop)
+}
+
+/// Everybody is looked at soon.
+pub(super) async fn look_at_all(tx: &mut Tx) -> Result<(), DbError> {
+    tx.execute("update partner_pricing_told set look_at = 0 where look_at > 0", &[]).await.map(drop)
 }
 
 row! {

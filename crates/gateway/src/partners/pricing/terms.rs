@@ -2,6 +2,7 @@
 
 use http::Method;
 use kit::clock::{DAY_US, HOUR_US};
+use kit::db::DbError;
 use kit::http::ApiError;
 use protocol::Timestamp;
 use serde_json::{Value, json};
@@ -178,7 +179,20 @@ pub(super) fn has_ended(body: &Value, now: i64) -> bool {
 
 async fn put(ctx: &Ctx, key: String, body: &Value, now: i64) -> Result<(), ApiError> {
     let text = body.to_string();
-    Ok(ctx.db.write(move |tx| Box::pin(async move { store::put_term(tx, &key, &text, now).await })).await?)
+    let written: Result<(), DbError> = ctx
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let known = store::term(tx, &key).await?;
+                store::put_term(tx, &key, &text, now).await?;
+                if known.is_some_and(|row| row.body != text) {
+                    store::look_at_all(tx).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    Ok(written?)
 }
 
 /// Whether something that was read at a time should have been refreshed since.

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::{CustomerToken, CustomerTokenView, TokenState, jobs, store};
 use crate::Ctx;
 use crate::access::PartnerCaller;
-use crate::events::page::{self, Cursor, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 
 /// The routes, with their descriptions.
 pub fn routes() -> OpenApiRouter<Ctx> {
@@ -49,30 +49,18 @@ async fn list_customer_tokens(
     RawQuery(query): RawQuery,
 ) -> Result<Json<CustomerTokenList>, ApiError> {
     let mut query = Query::parse(query.as_deref());
-    let (size, cursor) = (query.size(), query.cursor());
+    let page = query.page("ctk_", "a customer token");
     let reference = query.get("customer_token_reference").map(str::to_owned);
-    let foreign = |id: &String| !id.starts_with("ctk_");
-    match &cursor {
-        Cursor::After(id) if foreign(id) => query.fault("starting_after", "must be the id of a customer token"),
-        Cursor::Before(id) if foreign(id) => query.fault("ending_before", "must be the id of a customer token"),
-        Cursor::After(_) | Cursor::Before(_) | Cursor::Start => {}
-    }
     query.finish()?;
-    let at = cursor.clone();
-    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let asked = page.clone();
     let read = ctx.db.read(move |tx| {
         Box::pin(async move {
-            let (after, newer) = match &at {
-                Cursor::Start => (None, false),
-                Cursor::After(id) => (Some(id.as_str()), false),
-                Cursor::Before(id) => (Some(id.as_str()), true),
-            };
-            store::page(tx, &caller.partner_id, reference.as_deref(), after, newer, limit).await
+            let (after, newer) = asked.begins();
+            store::page(tx, &caller.partner_id, reference.as_deref(), after, newer, asked.limit()).await
         })
     });
     let tokens: Vec<CustomerToken> = read.await?;
-    let address = format!("{}/v1/customer-tokens", ctx.config.public_url.as_str().trim_end_matches('/'));
-    let (tokens, pagination) = page::cut(&query, &address, &cursor, size, tokens, |token| token.token_id.as_str());
+    let (tokens, pagination) = page.cut(&ctx, &query, "/v1/customer-tokens", tokens, |token| token.token_id.as_str());
     Ok(Json(CustomerTokenList { customer_tokens: tokens.iter().map(CustomerToken::view).collect(), pagination }))
 }
 
