@@ -32,7 +32,7 @@ export async function startFilled() {
   });
   await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
   const hooks = `http://127.0.0.1:${receiver.address().port}`;
-  const network = await startNetwork(["--local-webhooks", "--rate-limits", "off", "--bootstrap-link-file", "{folder}/link"]);
+  const network = await startNetwork(["--local-webhooks", "--rate-limits", "off"]);
   const stop = async () => {
     await network.stop();
     receiver.closeAllConnections();
@@ -46,7 +46,7 @@ export async function startFilled() {
   }
 }
 
-async function fill({ address, seeded, read }, hooks) {
+async function fill({ address, seeded }, hooks) {
   const base = `http://${address.trim()}`;
   const { acquiring_partner: provider, partner } = seeded;
   const call = caller(base, provider.api_key);
@@ -70,11 +70,13 @@ async function fill({ address, seeded, read }, hooks) {
   const authorize = async (body, headers) => must(await call("POST", `/v2/accounts/${account}/payment/authorize`, body, headers));
   const ask = async (reference, more) => (await authorize(authorization(reference, { step_up_config: step_up_config(reference), ...more }))).payment_request.payment_request_id;
   const paid = async (reference, more) => {
-    const { state_context: context } = must(await call("POST", `/testing/payment-requests/${await ask(reference, more)}/complete`));
+    const request = await ask(reference, more);
+    must(await call("POST", `/testing/payment-requests/${request}/complete`));
+    const { state_context: context } = must(await call("GET", `/v2/accounts/${account}/payment/requests/${request}`));
     const made = await authorize(authorization(reference, more), { "klarna-network-session-token": context.klarna_network_session_token });
     return made.payment_transaction_response.payment_transaction.payment_transaction_id;
   };
-  const open = await ask("an-order-that-nobody-has-paid-yet");
+  const gone = await ask("an-order-that-nobody-paid");
   must(await call("POST", `/testing/payment-requests/${await ask("declined-1")}/decline`));
   const transaction = await paid("paid-1");
   const capture = must(await call("POST", `/v2/accounts/${account}/payment/transactions/${transaction}/captures`, { capture_amount: 3000 }));
@@ -90,6 +92,7 @@ async function fill({ address, seeded, read }, hooks) {
   }
   if (!settlement) throw new Error("no day was settled");
 
+  const open = await ask("an-order-that-nobody-has-paid-yet");
   const refused = await call("POST", `/v2/accounts/${account}/payment/authorize`, { ...authorization("x".repeat(300)), currency: "EURO", request_payment_transaction: { amount: -1 } });
   if (refused.status !== 400) throw new Error(`not refused: ${refused.status}`);
   await call("GET", "/v2/notification/nonesuch");
@@ -111,6 +114,7 @@ async function fill({ address, seeded, read }, hooks) {
     "a request": `/console/requests/${theCapture.call_id}`,
     payments: "/console/payments",
     "an open Payment Request": `/console/payments/${open}`,
+    "a Payment Request of yesterday": `/console/payments/${gone}`,
     "a Payment Transaction": `/console/payments/${transaction}`,
     "a transaction without its money": `/console/payments/${unfunded}`,
     disputes: "/console/disputes",
@@ -132,5 +136,5 @@ async function fill({ address, seeded, read }, hooks) {
     "a portal link that is over": "/portal/enter/nonesuch",
     "a bootstrap link that is over": "/bootstrap/nonesuch",
   };
-  return { base, pages, link, bootstrap: (await read("link")).trim() };
+  return { base, pages, link };
 }

@@ -25,6 +25,9 @@ const CHECKS: &str = "not_a_server_error,response_schema_conformance,status_code
 const LEFT_ALONE: &str =
     "^/testing/(clock|faults|snapshots)|/credentials/api-key/|ip-restrictions|inbound-restriction|/enforcement";
 
+/// What reading the reference before the calls, and telling of them afterwards, may take.
+const GRACE: Duration = Duration::from_secs(120);
+
 /// How long, and how much.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
@@ -71,7 +74,7 @@ pub fn call(schemathesis: &Path, options: &Options) -> Result<bool> {
         std::io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),
     })?;
-    let status = Command::new(schemathesis)
+    let mut run = Command::new(schemathesis)
         .arg("run")
         .arg(format!("{}/openapi.json", end.url))
         .arg(format!("--header=Authorization: Basic {}", end.key))
@@ -85,8 +88,9 @@ pub fn call(schemathesis: &Path, options: &Options) -> Result<bool> {
         .current_dir(&folder)
         .stdin(Stdio::null())
         .stdout(std::fs::File::create(folder.join("run.log"))?)
-        .status()
+        .spawn()
         .context("starting schemathesis")?;
+    let status = wait(&mut run, Duration::from_secs(u64::from(options.seconds)) + GRACE)?;
     let text = std::fs::read_to_string(&report)
         .with_context(|| format!("schemathesis left no report ({status}); see target/fuzz/run.log"))?;
     let found = Found::read(&serde_json::from_str(&text).context("reading the report of schemathesis")?);
@@ -95,6 +99,25 @@ pub fn call(schemathesis: &Path, options: &Options) -> Result<bool> {
         bail!("the network end does not answer any more; see target/fuzz/network.log");
     }
     Ok(!found.is_fatal())
+}
+
+/// Waits for the end, and makes one where it does not come.
+fn wait(child: &mut Child, patience: Duration) -> Result<std::process::ExitStatus> {
+    let until = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            bail!(
+                "not at its end after {} s, and stopped; target/fuzz/run.log says what it was at",
+                patience.as_secs()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn folder() -> Result<PathBuf> {
@@ -251,6 +274,15 @@ mod tests {
         let listed = Found::read(&report("RejectedPositiveData"));
         assert!(!listed.is_fatal());
         assert_eq!((listed.calls, listed.failures[&(false, "T".to_owned())].0), (9, 2));
+    }
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        let mut endless = Command::new("sleep").arg("60").spawn().unwrap();
+        let began = Instant::now();
+        let error = wait(&mut endless, Duration::from_millis(200)).unwrap_err();
+        assert!(error.to_string().contains("stopped") && began.elapsed() < Duration::from_secs(30));
+        assert!(wait(&mut Command::new("true").spawn().unwrap(), Duration::from_secs(30)).unwrap().success());
     }
 
     #[test]

@@ -184,7 +184,7 @@ async fn a_snapshot_from_before_a_migration_is_refused_with_both_versions_and_ch
             .db
             .write(|tx| {
                 let sql = "insert into network_migrations (version, name, applied_on, checksum) values (999999, 'later', $1, $1)";
-                Box::pin(tx.execute(sql, params!["0"]))
+                Box::pin(async move { tx.execute(sql, params!["0"]).await })
             })
             .await;
         migrated.unwrap();

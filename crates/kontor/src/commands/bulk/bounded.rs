@@ -90,7 +90,7 @@ fn open_quote(path: &Path, row: &Position) -> Result<Option<u64>> {
     if raw.len() == 2 || reader.read_byte_record(&mut next)? {
         return Ok(None);
     }
-    let inside = record.iter().last().map_or(0, lines).saturating_sub(1);
+    let inside = record.iter().next_back().map_or(0, lines).saturating_sub(1);
     Ok(Some(row.line() + all.saturating_sub(inside)))
 }
 

@@ -137,6 +137,14 @@ pub(super) fn detail(console: &Console, payment: &Payment, error: Option<&ApiErr
             (opening(console, &payment.account, object_of["payment_captures"].as_array().map(Vec::as_slice).unwrap_or_default()))
             (object("The object as the Partner reads it", text))
         }
+        @if payment.request.is_none() && payment.transaction.is_none() {
+            h1 { "Payment" }
+            dl.facts.card {
+                div { dt { "Id" } dd { (id(&payment.id)) } }
+                div { dt { "Account" } dd { (id(&payment.account)) } }
+            }
+            p { "It can be read no more: a Payment Request is there for 24 hours after its end. What was told of it, and called, remains." }
+        }
         section.stack aria-labelledby="told-title" {
             h2 id="told-title" { "What was told" }
             @if payment.told.is_empty() { p.muted { "No event yet" } }

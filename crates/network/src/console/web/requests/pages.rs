@@ -38,6 +38,8 @@ pub(super) fn list(
     let now = console.ctx.clock.now();
     let is_filtered = FILTERS.iter().any(|name| !field(query, name).is_empty());
     let first_page = field(query, "starting_after").is_empty();
+    // A filter that is refused would be refused again and again.
+    let goes_on = first_page && refused.is_none();
     let last = calls.first().map_or("", |call| call.row.call_id.as_str());
     let next = calls.last().filter(|_| more).map(|call| address(query, HERE, &[("starting_after", &call.row.call_id)]));
     let newest = (!first_page).then(|| address(query, HERE, &[]));
@@ -82,7 +84,7 @@ pub(super) fn list(
             }
         }
         div.tail-bar {
-            @if first_page {
+            @if goes_on {
                 label hidden { input type="checkbox" data-tail-follow; " Follow new calls" }
                 button.button.small.primary type="button" hidden data-tail-offer aria-live="polite" { "New calls" }
             }
@@ -93,7 +95,7 @@ pub(super) fn list(
             }
             @if console.ctx.observer.log().is_none() { span.muted.small { "The request log is switched off" } }
         }
-        div.table tabindex="0" role="region" aria-label="Calls" data-tail[first_page] data-last=[first_page.then_some(last)] hidden[calls.is_empty()] {
+        div.table tabindex="0" role="region" aria-label="Calls" data-tail[goes_on] data-last=[goes_on.then_some(last)] hidden[calls.is_empty()] {
             table.compact {
                 thead { tr {
                     th scope="col" { "When" } th scope="col" { "Answer" } th scope="col" { "Call" }
