@@ -21,9 +21,9 @@ const CHECKS: &str = "not_a_server_error,response_schema_conformance,status_code
     positive_data_acceptance";
 
 /// What would lock the fuzzer out, or end what it stands on: the clock (keys age), faults that are asked for, states that are brought
-/// back, its own key, the addresses it may call from.
+/// back, its own key, the addresses it may call from. And what waits, up to a minute a call, for calls that nobody makes.
 const LEFT_ALONE: &str =
-    "^/testing/(clock|faults|snapshots)|/credentials/api-key/|ip-restrictions|inbound-restriction|/enforcement";
+    "^/testing/(clock|faults|snapshots)|/wait$|/credentials/api-key/|ip-restrictions|inbound-restriction|/enforcement";
 
 /// What reading the reference before the calls, and telling of them afterwards, may take.
 const GRACE: Duration = Duration::from_secs(120);
