@@ -229,7 +229,7 @@ struct Found {
 
 impl Found {
     fn read(report: &Value) -> Self {
-        let mut found = Self { calls: report["test_cases"]["total"].as_u64().unwrap_or_default(), ..Self::default() };
+        let mut found = Self { calls: report["test_cases"]["generated"].as_u64().unwrap_or_default(), ..Self::default() };
         for failure in report["failures"].as_array().into_iter().flatten() {
             let text = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
             let operations = failure["operations"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn only_a_server_error_fails_the_run() {
-        let report = |kind: &str| serde_json::json!({"test_cases": {"total": 9}, "failures": [{"type": kind, "title": "T", "count": 2, "operations": ["GET /a"]}]});
+        let report = |kind: &str| serde_json::json!({"test_cases": {"generated": 9}, "failures": [{"type": kind, "title": "T", "count": 2, "operations": ["GET /a"]}]});
         assert!(Found::read(&report("ServerError")).is_fatal());
         let listed = Found::read(&report("RejectedPositiveData"));
         assert!(!listed.is_fatal());
