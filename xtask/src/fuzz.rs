@@ -229,7 +229,8 @@ struct Found {
 
 impl Found {
     fn read(report: &Value) -> Self {
-        let mut found = Self { calls: report["test_cases"]["generated"].as_u64().unwrap_or_default(), ..Self::default() };
+        let mut found =
+            Self { calls: report["test_cases"]["generated"].as_u64().unwrap_or_default(), ..Self::default() };
         for failure in report["failures"].as_array().into_iter().flatten() {
             let text = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
             let operations = failure["operations"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -79,6 +79,13 @@ pub(super) async fn put_told(tx: &mut Tx, partner_id: &str, told: &str, look_at:
     tx.execute(sql, params![partner_id, told, look_at]).await.map(drop)
 }
 
+/// Looks later, without having seen anything.
+pub(super) async fn postpone(tx: &mut Tx, partner_id: &str, look_at: i64) -> Result<(), DbError> {
+    let sql = "insert into partner_pricing_told (partner_id, told, look_at) values ($1, '', $2)
+        on conflict (partner_id) do update set look_at = excluded.look_at";
+    tx.execute(sql, params![partner_id, look_at]).await.map(drop)
+}
+
 /// Everybody is looked at soon.
 pub(super) async fn look_at_all(tx: &mut Tx) -> Result<(), DbError> {
     tx.execute("update partner_pricing_told set look_at = 0 where look_at > 0", &[]).await.map(drop)

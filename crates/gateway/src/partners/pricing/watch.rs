@@ -74,19 +74,34 @@ pub(super) async fn round(ctx: &Ctx) -> Result<(), ApiError> {
     let now = ctx.clock.now();
     let due = ctx.db.read(move |tx| Box::pin(async move { store::unlooked(tx, now, LOOKED_AT_ONCE).await }));
     for partner_id in due.await? {
-        look(ctx, &partner_id).await?;
+        let looked = look(ctx, &partner_id).await;
+        let is_known = match looked {
+            Ok(is_known) => is_known,
+            // Klarna answers, but does not have what this Partner's profile names: no reason to hold up the others.
+            Err(error) if error.status.is_client_error() => {
+                tracing::warn!(partner.id = %partner_id, error = &error as &dyn std::error::Error, "cannot see a Partner's prices");
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        if !is_known {
+            ctx.db
+                .write(move |tx| Box::pin(async move { store::postpone(tx, &partner_id, now + LOOK_EVERY_US).await }))
+                .await?;
+        }
     }
     Ok(())
 }
 
-async fn look(ctx: &Ctx, partner_id: &str) -> Result<(), ApiError> {
+/// Says whether there was something to see.
+async fn look(ctx: &Ctx, partner_id: &str) -> Result<bool, ApiError> {
     let id = partner_id.to_owned();
     let inner = ctx.clone();
     let found = ctx.db.read(move |tx| -> UnitFuture<'_, Result<Option<Record>, ApiError>> {
         Box::pin(async move { Record::read(tx, &inner, &id).await })
     });
-    let Some(record) = found.await? else { return Ok(()) };
-    let Some((seen, plan)) = see(ctx, &record).await? else { return Ok(()) };
+    let Some(record) = found.await? else { return Ok(false) };
+    let Some((seen, plan)) = see(ctx, &record).await? else { return Ok(false) };
     ctx.db
         .write_repeating(|| {
             let (ctx, record, seen, plan) = (ctx.clone(), record.clone(), seen.clone(), plan.clone());
@@ -96,7 +111,7 @@ async fn look(ctx: &Ctx, partner_id: &str) -> Result<(), ApiError> {
         })
         .await?;
     ctx.poke.poke();
-    Ok(())
+    Ok(true)
 }
 
 /// What an event shows of the plan.
