@@ -7,6 +7,11 @@ function say(text) {
   if (status) status.textContent = text;
 }
 
+// On a phone the rooms scroll sideways: the present one is brought into sight.
+const rooms = document.querySelector(".console-nav");
+const here = rooms?.querySelector("[aria-current]");
+if (here) rooms.scrollLeft = here.offsetLeft - rooms.offsetLeft - (rooms.clientWidth - here.clientWidth) / 2;
+
 document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-copy]") : null;
   if (!button) return;

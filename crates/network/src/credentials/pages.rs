@@ -107,7 +107,7 @@ pub(crate) fn secret_facts(name: &str, value: &str, credential_id: &str, secret:
             div { dt { (name) } dd { code.id { (value) } } }
             div { dt { "Credential" } dd { code.id { (credential_id) } } }
         }
-        pre tabindex="0" aria-label="Secret" data-testid="secret" { (secret) }
+        pre.whole data-testid="secret" { (secret) }
     }
 }
 

@@ -226,14 +226,14 @@ fn why(call: &Call, explained: &Explained) -> Markup {
         }
         @if !explained.faults.is_empty() {
             div.table tabindex="0" role="region" aria-label="Fields at fault" {
-                table {
+                table.stacking {
                     thead { tr { th scope="col" { "Field" } th scope="col" { "What is wrong" } th scope="col" { "What would pass" } } }
                     tbody {
                         @for fault in &explained.faults {
                             tr {
                                 td { code { (fault.parameter) } }
                                 td { (fault.reason) }
-                                td { @if let Some(wanted) = &fault.wanted { (wanted) } @else { span.muted { "a rule about several fields, or a header" } } }
+                                td data-label="Would pass" { @if let Some(wanted) = &fault.wanted { (wanted) } @else { span.muted { "a rule about several fields, or a header" } } }
                             }
                         }
                     }
