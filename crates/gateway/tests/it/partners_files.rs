@@ -14,7 +14,8 @@ fn the_page_of_columns_is_as_the_tables_are() {
          **CSV** (`.csv`): UTF-8, commas, a header, a line per Partner. A column is named by the path of its field, as faults name it, with the \
          numbers of list entries from 0 without gaps: `stores[0].url`, `stores[1].url`, `business_entities[0].stakeholders[0].roles[0]`. Columns \
          may stand in any order, and those that nobody needs be left out; `reference` must be there. An empty cell says nothing about its field, \
-         so it takes nothing away either. `kontor partner template` prints a header, with `--entries 2` for two entries in each list.\n\n\
+         so it takes nothing away either. `kontor partner template` prints a header, with `--entries 2` for two entries in each list. \
+         A file in which a quote opens and is not closed is refused whole, with the line, and so is a row of more than 512 KiB.\n\n\
          ## Import\n\n    KONTOR_OPERATOR_KEY=… kontor partner import partners.csv --dry-run --submit\n    \
          KONTOR_OPERATOR_KEY=… kontor partner import partners.csv --submit\n\n\
          A row is taken whole or not at all, by the rules of `POST /v1/partners`; with `--submit` also by those of a submission. A row whose \

@@ -230,7 +230,7 @@ async fn partners_are_listed_by_page_and_filter() {
         assert_eq!(listed(&list("reference=m-3").await), ["m-3"]);
         assert_eq!(listed(&list("state=DRAFT").await).len(), 5);
         assert_eq!(listed(&list("state=OPERATIONAL").await).len(), 0);
-        assert_eq!(faults(&list("state=HAPPY&size=0&starting_after=x").await), ["size", "state", "starting_after"]);
+        assert_eq!(faults(&list("state=HAPPY&size=0&starting_after=x").await), ["size", "starting_after", "state"]);
     }
 }
 
