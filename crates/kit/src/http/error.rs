@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_name_that_may_be_a_value_is_not_shown() {
-        for name in ["legalName", "street_address2", "x-y", "abcdefghijklmnopqrstuvwxyz_abcdefghijklmn"] {
+        for name in ["legalName", "street_address2", "x-y", "abcdefghijklmnopqrstuvwxyz_abcdefghijklm"] {
             assert_eq!(FieldFault::shown_name(name), name);
         }
         for name in [
