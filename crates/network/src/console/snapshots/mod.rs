@@ -2,7 +2,7 @@
 //! database was seeded; going back to it is a reset.
 //!
 //! A copy, and a restoration, is one transaction. What is about the installation itself stays as it is: the log of calls, who is
-//! signed in at the console, how often a process was started, and the keys that it signs with, which running processes remember. The clock goes back to its distance from then. Work that was under way
+//! signed in at the console, how often a process was started, who issues certificates and who the SFTP server is, which running processes remember. The clock goes back to its distance from then. Work that was under way
 //! when the copy was made begins again. Afterwards this process forgets what it remembered at once, others within a second.
 //!
 //! Two things end a snapshot. A migration: a copy holds rows of the tables that were, and nothing brings those up to date. And the loss of
@@ -34,13 +34,12 @@ const SNAPSHOTS_MAX: usize = 50;
 /// How the names of copies begin.
 const COPY_PREFIX: &str = "snapshot_";
 /// Tables that are about the installation, not in it.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 7] = [
     "calls",
     "certificate_authorities",
     "console_sessions",
     "installation",
     "installation_generation",
-    "network_keys",
     "sftp_host_keys",
     "snapshots",
 ];
