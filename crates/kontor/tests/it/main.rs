@@ -5,6 +5,7 @@
 mod command_line;
 mod crash;
 mod demo;
+mod hosted;
 mod markets;
 mod onboard_and_pay;
 mod partners;

@@ -72,6 +72,11 @@ impl Ends {
 
     /// With more flags for the network's end, and for the gateway.
     pub async fn start_on(network_more: &[&str], more: &[&str]) -> Self {
+        Self::start_in(None, network_more, more).await
+    }
+
+    /// With the gateway in this database, or in a file of its own.
+    pub async fn start_in(gateway_database: Option<&str>, network_more: &[&str], more: &[&str]) -> Self {
         kit::tls::install_crypto_provider();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -85,7 +90,8 @@ impl Ends {
         let (network, gateway_url) = (format!("http://{network}"), format!("http://{gateway}"));
         ready(&http, &network).await;
         let credentials: Credentials = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        let database = format!("sqlite:{}", folder.path().join("gateway.db").display());
+        let file = || format!("sqlite:{}", folder.path().join("gateway.db").display());
+        let database = gateway_database.map_or_else(file, str::to_owned);
         let db = Db::open(&DbConfig::new(&database)).await.unwrap();
         db.migrate(gateway::MIGRATIONS).await.unwrap();
         let operator = access::create_operator(&db, &Clock::system(), &Random::system(), "tests").await.unwrap();
