@@ -497,7 +497,7 @@ export class Payment {
    */
   async #watch(stage, address, launched) {
     const network = new URL(NETWORK).origin;
-    let [isLooking, isOver, answered, state] = [false, false, 0, launched.state];
+    let [isLooking, isOver, isLeaving, answered, state] = [false, false, false, 0, launched.state];
     const ended = new Promise((resolve) => (this.#settle = resolve));
     const look = async () => {
       if (isLooking) return;
@@ -522,7 +522,8 @@ export class Payment {
         }
         if (wasClosed) this.#settle?.(await this.#leave(address));
       } catch (error) {
-        say("warn", "The payment could not be looked at; trying again.", error);
+        // A page that is being left has its calls cut off.
+        if (!isLeaving) say("warn", "The payment could not be looked at; trying again.", error);
       } finally {
         isLooking = false;
       }
@@ -533,7 +534,9 @@ export class Payment {
       isOver ||= data.state !== "asking";
       look();
     };
+    const leaving = () => (isLeaving = true);
     window.addEventListener("message", listen);
+    window.addEventListener("beforeunload", leaving);
     const timer = setInterval(look, LOOK_EVERY_MS);
     try {
       const request = await ended;
@@ -542,6 +545,7 @@ export class Payment {
     } finally {
       clearInterval(timer);
       window.removeEventListener("message", listen);
+      window.removeEventListener("beforeunload", leaving);
       this.#settle = undefined;
     }
   }
