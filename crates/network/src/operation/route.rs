@@ -142,7 +142,7 @@ impl Doc {
         self
     }
 
-    /// Has these query parameters, which the handler checks with [`super::Query::read`].
+    /// Has these query parameters, which the handler checks with [`super::Parameters::read`].
     #[must_use]
     pub fn queries(mut self, params: Vec<Param>) -> Self {
         self.query.extend(params);
