@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Makes the calls; says whether there was no 5xx.
-pub fn call(schemathesis: &Path, options: &Options) -> Result<bool> {
+fn call(schemathesis: &Path, options: &Options) -> Result<bool> {
     let root = root()?;
     let folder = folder()?;
     let end = End::start(&browser::build(&root)?, &folder)?;
@@ -127,7 +127,7 @@ fn folder() -> Result<PathBuf> {
 }
 
 /// Schemathesis of this version, in a virtual environment.
-pub fn install() -> Result<PathBuf> {
+fn install() -> Result<PathBuf> {
     let folder = folder()?;
     let venv = folder.join("venv");
     let program = venv.join("bin/schemathesis");

@@ -1,8 +1,8 @@
 // The switch between light, dark, and whatever the system says.
 //
 // Any empty <button type="button" data-theme-switch hidden> becomes one: it is shown only where this module runs, and
-// its label names the choice in force, in English or in the words
-// of data-theme-words="automatic|light|dark". The choice is kept per origin; where storage is refused, it lasts for the page.
+// its label names the choice in force, in English or in the words of data-theme-words="automatic|light|dark". The choice is
+// kept per origin; where storage is refused, it lasts for the page.
 
 const KEY = "kontor-theme";
 const CHOICES = ["automatic", "light", "dark"];

@@ -78,7 +78,7 @@ impl Options {
 
 /// The sweeps of all rooms.
 fn sweeps() -> impl Iterator<Item = Sweep> {
-    [payments::jobs::SWEEP, credentials::SWEEP, disputes::jobs::SWEEP, portal::SWEEP]
+    [payments::jobs::SWEEP, credentials::SWEEP, disputes::jobs::SWEEP, portal::SWEEP, identity::SWEEP]
         .into_iter()
         .chain(settlements::jobs::SWEEPS)
 }
@@ -221,7 +221,6 @@ impl Network {
         seed::seed(&seeding).await?;
         let now = clock.now();
         db.write(move |tx| Box::pin(start_sweeps(tx, now))).await?;
-        db.write(move |tx| Box::pin(identity::jobs::start(tx, now))).await?;
         kit::sealed::start(&db, &ctx.secrets, now).await?;
         let credentials = seed::credentials(&ctx).await?;
         if let (Some(path), Some(credentials)) = (&credentials_file, &credentials) {
@@ -240,7 +239,6 @@ impl Network {
         let worker = accounts::register(worker, &ctx);
         let worker = settlements::jobs::register(worker, &ctx);
         let worker = sweeps().fold(worker, |worker, sweep| sweep.register(worker, &ctx));
-        let worker = identity::jobs::register(worker, &ctx);
         let mut stack_config = StackConfig {
             request_id_header: http::HeaderName::from_static(KLARNA_CORRELATION_ID),
             ..StackConfig::default()

@@ -22,7 +22,7 @@ use super::store;
 use crate::Ctx;
 use crate::access::PartnerCaller;
 use crate::events::once::{Once, Reply};
-use crate::events::page::{self, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 use crate::payments::body::check_empty;
 
 /// The routes, with their descriptions.
@@ -163,22 +163,20 @@ async fn list_checkout_sessions(
     RawQuery(query): RawQuery,
 ) -> Result<Json<CheckoutSessionList>, ApiError> {
     let mut query = Query::parse(query.as_deref());
-    let (size, cursor) = (query.size(), query.cursor_among("cs_", "a checkout session"));
+    let page = query.page("cs_", "a checkout session");
     let state = query.one_of("state", SessionState::KNOWN_TEXTS);
     let reference = query.get("reference").map(str::to_owned);
     query.finish()?;
-    let at = cursor.clone();
-    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let asked = page.clone();
     let read = ctx.db.read(move |tx| {
         Box::pin(async move {
             let filter = (state.as_deref(), reference.as_deref());
-            store::page(tx, &caller.partner_id, filter, at.side(), limit).await
+            store::page(tx, &caller.partner_id, filter, asked.begins(), asked.limit()).await
         })
     });
     let sessions: Vec<Session> = read.await.map_err(|error: DbError| ApiError::from(error))?;
-    let address = format!("{}/v1/checkout-sessions", ctx.config.public_url.as_str().trim_end_matches('/'));
     let (sessions, pagination) =
-        page::cut(&query, &address, &cursor, size, sessions, |session| session.session_id.as_str());
+        page.cut(&ctx, &query, "/v1/checkout-sessions", sessions, |session| session.session_id.as_str());
     Ok(Json(CheckoutSessionList { checkout_sessions: sessions.iter().map(Session::view).collect(), pagination }))
 }
 

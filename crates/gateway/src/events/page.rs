@@ -53,17 +53,6 @@ pub(crate) enum Cursor {
     Before(String),
 }
 
-impl Cursor {
-    /// Beside which item the page lies, and whether on the side of the newer ones.
-    pub(crate) fn side(&self) -> (Option<&str>, bool) {
-        match self {
-            Self::Start => (None, false),
-            Self::After(id) => (Some(id), false),
-            Self::Before(id) => (Some(id), true),
-        }
-    }
-}
-
 /// Which page of a list is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -79,7 +68,11 @@ impl Page {
 
     /// Behind which item the rows begin, and whether they are the newer ones, nearest first.
     pub(crate) fn begins(&self) -> (Option<&str>, bool) {
-        self.cursor.side()
+        match &self.cursor {
+            Cursor::Start => (None, false),
+            Cursor::After(id) => (Some(id), false),
+            Cursor::Before(id) => (Some(id), true),
+        }
     }
 
     /// The page out of the rows that were fetched, and where it stands. `path` begins with `/v1`.
@@ -148,19 +141,14 @@ impl Query {
 
     /// The page of a list whose ids begin with `prefix`; `thing` names in a fault what should have been given.
     pub(crate) fn page(&mut self, prefix: &str, thing: &str) -> Page {
-        Page { size: self.size(), cursor: self.cursor_among(prefix, thing) }
-    }
-
-    /// The same, where ids begin with `prefix`; `thing` names in a fault what should have been given.
-    pub(crate) fn cursor_among(&mut self, prefix: &str, thing: &str) -> Cursor {
-        let cursor = self.cursor();
-        if let (Some(id), newer) = cursor.side()
+        let page = Page { size: self.size(), cursor: self.cursor() };
+        if let (Some(id), newer) = page.begins()
             && !id.starts_with(prefix)
         {
             let name = if newer { "ending_before" } else { "starting_after" };
             self.fault(name, format!("must be the id of {thing}"));
         }
-        cursor
+        page
     }
 
     /// One of a few words.

@@ -21,7 +21,7 @@ use crate::access::PartnerCaller;
 use crate::checkout::body::{CreateSession, Purpose};
 use crate::checkout::session::SessionState;
 use crate::events::once::{Once, Reply};
-use crate::events::page::{self, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 use crate::payments;
 use crate::payments::body::check_empty;
 use crate::payments::record::OperationView;
@@ -160,20 +160,18 @@ async fn list_payment_links(
     RawQuery(query): RawQuery,
 ) -> Result<Json<PaymentLinkList>, ApiError> {
     let mut query = Query::parse(query.as_deref());
-    let (size, cursor) = (query.size(), query.cursor_among("pl_", "a payment link"));
+    let page = query.page("pl_", "a payment link");
     let filter = LinkFilter {
         state: query.one_of("state", SessionState::KNOWN_TEXTS),
         reference: query.get("reference").map(str::to_owned),
         till_id: query.get("till_id").map(str::to_owned),
     };
     query.finish()?;
-    let (at, limit) = (cursor.clone(), i64::try_from(size + 1).unwrap_or(i64::MAX));
-    let read = ctx
-        .db
-        .read(move |tx| Box::pin(async move { store::links(tx, &caller.partner_id, &filter, at.side(), limit).await }));
-    let links = read.await?;
-    let address = format!("{}/v1/payment-links", ctx.config.public_url.as_str().trim_end_matches('/'));
-    let (links, pagination) = page::cut(&query, &address, &cursor, size, links, |(link, _)| link.link_id.as_str());
+    let asked = page.clone();
+    let read = ctx.db.read(move |tx| {
+        Box::pin(async move { store::links(tx, &caller.partner_id, &filter, asked.begins(), asked.limit()).await })
+    });
+    let (links, pagination) = page.cut(&ctx, &query, "/v1/payment-links", read.await?, |(link, _)| &link.link_id);
     let payment_links = links.iter().map(|(link, session)| link.view(&ctx, session)).collect::<Result<_, _>>()?;
     Ok(Json(PaymentLinkList { payment_links, pagination }))
 }

@@ -22,7 +22,7 @@ use crate::access::{PartnerCaller, field_faults};
 use crate::checkout::body::branding_rows;
 use crate::checkout::branding::Branding;
 use crate::events::once::{Once, Reply};
-use crate::events::page::{self, Pagination, Query};
+use crate::events::page::{Pagination, Query};
 use crate::payments::body::check_empty;
 
 /// Members of a body.
@@ -156,16 +156,15 @@ async fn list_tills(
     RawQuery(query): RawQuery,
 ) -> Result<Json<TillList>, ApiError> {
     let mut query = Query::parse(query.as_deref());
-    let (size, cursor) = (query.size(), query.cursor_among("till_", "a till"));
+    let page = query.page("till_", "a till");
     let disabled = query.one_of("state", &[ACTIVE, DISABLED]).map(|state| state == DISABLED);
     query.finish()?;
-    let (at, limit) = (cursor.clone(), i64::try_from(size + 1).unwrap_or(i64::MAX));
+    let asked = page.clone();
     let read = ctx.db.read(move |tx| {
-        Box::pin(async move { store::tills(tx, &caller.partner_id, disabled, at.side(), limit).await })
+        Box::pin(async move { store::tills(tx, &caller.partner_id, disabled, asked.begins(), asked.limit()).await })
     });
     let tills: Vec<Till> = read.await?;
-    let address = format!("{}/v1/tills", ctx.config.public_url.as_str().trim_end_matches('/'));
-    let (tills, pagination) = page::cut(&query, &address, &cursor, size, tills, |till| till.till_id.as_str());
+    let (tills, pagination) = page.cut(&ctx, &query, "/v1/tills", tills, |till| &till.till_id);
     Ok(Json(TillList { tills: tills.iter().map(Till::listed).collect(), pagination }))
 }
 

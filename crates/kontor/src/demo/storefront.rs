@@ -1,5 +1,5 @@
-//! What the network end has to know of the shop: the client identifier that its pages name themselves with, for its origin alone, and to be answered at one address by a sign-in. Made
-//! the way in which any Partner makes one, by the API.
+//! What the network end has to know of the shop: the client identifier that its pages name themselves with, for its origin alone, and to be
+//! answered at one address by a sign-in. Made the way in which any Partner makes one, by the API.
 
 use std::path::Path;
 

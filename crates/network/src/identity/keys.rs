@@ -114,7 +114,7 @@ pub async fn key_set(ctx: &Ctx) -> Result<Arc<KeySet>, ApiError> {
     }
     let mut kept = tokens::kept(ctx, NAME).await?;
     if kept.is_empty() {
-        tokens::keep(ctx, NAME.to_owned(), drawn(ctx).await?, now).await?;
+        tokens::keep(ctx, NAME.to_owned(), drawn(ctx).await?, now, Vec::new()).await?;
         // Another process may have been faster: what stands is what counts.
         kept = tokens::kept(ctx, NAME).await?;
     }
@@ -156,10 +156,11 @@ async fn succeed(ctx: &Ctx, kept: Vec<Kept>, rotation: Rotation) -> Result<(), A
     let name = last.map_or_else(|| NAME.to_owned(), |last| format!("{NAME}:{}", last + 1));
     // Strictly newer than all others, whatever the clock says.
     let created_at = newest.map_or(ctx.clock.now(), |newest| ctx.clock.now().max(newest + 1));
-    tokens::keep(ctx, name, secret, created_at).await?;
-    if rotation == Rotation::AtOnce {
-        tokens::destroy(ctx, kept.into_iter().map(|kept| kept.name).collect()).await?;
-    }
+    let replaced = match rotation {
+        Rotation::Gentle => Vec::new(),
+        Rotation::AtOnce => kept.into_iter().map(|kept| kept.name).collect(),
+    };
+    tokens::keep(ctx, name, secret, created_at, replaced).await?;
     ctx.signing_keys.forget();
     Ok(())
 }

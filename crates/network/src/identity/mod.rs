@@ -29,7 +29,7 @@
 
 mod api;
 mod grants;
-pub(crate) mod jobs;
+mod jobs;
 pub mod keys;
 mod pages;
 mod request;
@@ -46,6 +46,7 @@ use protocol::krn::Region;
 use crate::credentials::client_identifier::ClientIdentifier;
 use crate::ctx::Ctx;
 
+pub(crate) use jobs::SWEEP;
 pub(crate) use keys::KeyCache;
 
 /// How long a sign-in that is over can still be told about, to the browser that began it. Ours.

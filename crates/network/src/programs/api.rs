@@ -1,5 +1,7 @@
 //! What an Acquiring Partner can offer and what it pays (read only), and which programs its Partners have switched on.
 
+use std::sync::LazyLock;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{Method, StatusCode};
@@ -281,6 +283,10 @@ async fn list_price_plans(State(ctx): State<Ctx>, on: OnBehalf, wanted: Wanted) 
     reply(&wanted, plans, "price_plans", |plan| plan.id().to_string(), view)
 }
 
+static PLAN: LazyLock<Parameters> = LazyLock::new(|| Parameters::new(plan_params()));
+static PROGRAM: LazyLock<Parameters> = LazyLock::new(|| Parameters::new(program_params()));
+static PRICE: LazyLock<Parameters> = LazyLock::new(|| Parameters::new(price_params()));
+
 async fn read_program_plan(
     State(ctx): State<Ctx>,
     on: OnBehalf,
@@ -291,7 +297,7 @@ async fn read_program_plan(
     let plans = program_plans(&ctx, &on).await?;
     let plan = plans.into_iter().find(|plan| plan.id().as_str() == id);
     let plan = plan.ok_or_else(|| not_found("The payment program plan does not exist."))?;
-    let query = Parameters::new(plan_params()).read(query.as_deref())?;
+    let query = PLAN.read(query.as_deref())?;
     let version = numbered(plan.versions.all(), &query)?.unwrap_or_else(|| plan.versions.at(ctx.clock.now()));
     let programs: Vec<_> = version.programs().filter(|program| is_wanted(program, &query)).collect();
     let mut object = page(
@@ -387,7 +393,7 @@ async fn list_programs(
     wanted: Wanted,
     RawQuery(query): RawQuery,
 ) -> Result<Reply, ApiError> {
-    let query = Parameters::new(program_params()).read(query.as_deref())?;
+    let query = PROGRAM.read(query.as_deref())?;
     let (account, now) = (on.account, ctx.clock.now());
     let (programs, enablements) = ctx
         .db
@@ -541,7 +547,7 @@ async fn read_price_plan(
 ) -> Result<Reply, ApiError> {
     let plan = price_plans(&ctx, &on).await?.into_iter().find(|plan| plan.id().as_str() == id);
     let plan = plan.ok_or_else(|| not_found("The price plan does not exist."))?;
-    let query = Parameters::new(price_params()).read(query.as_deref())?;
+    let query = PRICE.read(query.as_deref())?;
     // Ours: a number says more than a moment.
     let moment = query.text("date_time").and_then(|text| text.parse::<Timestamp>().ok());
     let at = moment.map_or_else(|| ctx.clock.now(), |moment| moment.as_micros());

@@ -45,6 +45,7 @@ use crate::ctx::Ctx;
 use crate::notifications::{self, NewEvent};
 use crate::payments::verdict::Persona;
 use crate::sealed::{CUSTOMER_TOKEN, TOKEN_KEY};
+use crate::sole::Sole;
 
 /// How long a grant can be spent (fact sheet 03 §4.3).
 pub const GRANT_US: i64 = HOUR_US;
@@ -52,6 +53,12 @@ pub const GRANT_US: i64 = HOUR_US;
 pub const RECOGNITION_US: i64 = HOUR_US;
 
 const KEY_NAME: &str = "tokens";
+/// Its row; made as the sealed secret.
+const ROW: Sole<Vec<u8>, Vec<u8>> = Sole {
+    name: KEY_NAME,
+    read: |tx, name| Box::pin(store::key(tx, name)),
+    insert: |tx, name, sealed, now| Box::pin(async move { store::insert_key(tx, name, &sealed, now).await }),
+};
 const KEY_BYTES: usize = 64;
 
 /// The keys of this installation, read once per process.
@@ -126,12 +133,13 @@ pub async fn keys(ctx: &Ctx) -> Result<Keys, ApiError> {
     if let Some(keys) = ctx.token_keys.0.get() {
         return Ok(keys.clone());
     }
-    if kept(ctx, KEY_NAME).await?.is_empty() {
+    let making = ctx.clone();
+    let make = move || {
         let mut secret = Zeroizing::new(vec![0; KEY_BYTES]);
-        ctx.random.fill(&mut secret);
-        // Another process may have been faster: what stands is what counts.
-        keep(ctx, KEY_NAME.to_owned(), secret, ctx.clock.now()).await?;
-    }
+        making.random.fill(&mut secret);
+        Ok(making.secrets.seal(TOKEN_KEY.place(&[KEY_NAME]), &secret))
+    };
+    ROW.get(ctx, make).await?;
     let context = ctx.clone();
     ctx.db.read(move |tx| Box::pin(async move { keys_in(tx, &context).await })).await
 }
@@ -156,16 +164,25 @@ pub(crate) async fn kept(ctx: &Ctx, prefix: &'static str) -> Result<Vec<Kept>, A
     rows.into_iter().map(open).collect()
 }
 
-/// Keeps a secret, sealed, in a transaction of its own, unless there is one of that name.
+/// Keeps a secret, sealed, unless there is one of that name; and deletes those that it replaces, in the same transaction.
 ///
 /// # Errors
 /// [`kit::db::DbError`].
-pub(crate) async fn keep(ctx: &Ctx, name: String, secret: Zeroizing<Vec<u8>>, created_at: i64) -> Result<(), ApiError> {
+pub(crate) async fn keep(
+    ctx: &Ctx,
+    name: String,
+    secret: Zeroizing<Vec<u8>>,
+    created_at: i64,
+    replaced: Vec<String>,
+) -> Result<(), ApiError> {
     let sealed = ctx.secrets.seal(TOKEN_KEY.place(&[&name]), &secret);
     ctx.write(|| {
-        let (name, sealed) = (name.clone(), sealed.clone());
+        let (name, sealed, replaced) = (name.clone(), sealed.clone(), replaced.clone());
         move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
-            Box::pin(async move { Ok(store::insert_key(tx, &name, &sealed, created_at).await?) })
+            Box::pin(async move {
+                store::insert_key(tx, &name, &sealed, created_at).await?;
+                Ok(store::delete_keys(tx, &replaced).await?)
+            })
         }
     })
     .await
@@ -179,12 +196,7 @@ pub(crate) async fn destroy(ctx: &Ctx, names: Vec<String>) -> Result<(), ApiErro
     ctx.write(|| {
         let names = names.clone();
         move |tx: &mut Tx| -> UnitFuture<'_, Result<(), ApiError>> {
-            Box::pin(async move {
-                for name in &names {
-                    store::delete_key(tx, name).await?;
-                }
-                Ok(())
-            })
+            Box::pin(async move { Ok(store::delete_keys(tx, &names).await?) })
         }
     })
     .await

@@ -25,8 +25,11 @@ pub(crate) async fn keys_of(tx: &mut Tx, prefix: &str) -> Result<Vec<NamedKeyRow
     tx.fetch_all(sql, params![&format!("{prefix}%")]).await
 }
 
-pub(crate) async fn delete_key(tx: &mut Tx, name: &str) -> Result<(), DbError> {
-    tx.execute("delete from network_keys where name = $1", params![name]).await.map(drop)
+pub(crate) async fn delete_keys(tx: &mut Tx, names: &[String]) -> Result<(), DbError> {
+    for name in names {
+        tx.execute("delete from network_keys where name = $1", params![name]).await?;
+    }
+    Ok(())
 }
 
 row! {

@@ -184,7 +184,7 @@ fn read_import_body(body: &Value) -> Result<ImportRow, ApiError> {
         members
             .keys()
             .filter(|name| !KNOWN.contains(&name.as_str()))
-            .map(|name| FieldFault::new(name, "is no field here")),
+            .map(|name| FieldFault::new(FieldFault::shown_name(name), "is no field here")),
     );
     let reference = members.get("reference").and_then(Value::as_str).unwrap_or_default();
     if !(1..=255).contains(&reference.chars().count()) || reference.chars().any(char::is_control) {

@@ -1,8 +1,8 @@
 //! A shopper's account: what Klarna lets us charge without asking again, and what was bought.
 //!
-//! An account begins with a sign-in, and is then the person's on every device; or with the first press of "remember this" by somebody who is not
-//! signed in, and is then the browser's. The two never become one. What may be charged stays at the gateway, under the account's id as
-//! its reference; the shop holds no customer token of Klarna's.
+//! An account begins with a sign-in, and is then the person's on every device; or with the first press of "remember this" by somebody who
+//! is not signed in, and is then the browser's. The two never become one. What may be charged stays at the gateway, under the account's
+//! id as its reference; the shop holds no customer token of Klarna's.
 
 pub mod cookies;
 mod pages;

@@ -2,8 +2,9 @@
 //! database was seeded; going back to it is a reset.
 //!
 //! A copy, and a restoration, is one transaction. What is about the installation itself stays as it is: the log of calls, who is
-//! signed in at the console, how often a process was started, who issues certificates and who the SFTP server is, which running processes remember. The clock goes back to its distance from then. Work that was under way
-//! when the copy was made begins again. Afterwards this process forgets what it remembered at once, others within a second.
+//! signed in at the console, how often a process was started, who issues certificates and who the SFTP server is, which running processes
+//! remember. The clock goes back to its distance from then. Work that was under way when the copy was made begins again. Afterwards this
+//! process forgets what it remembered at once, others within a second.
 //!
 //! Two things end a snapshot. A migration: a copy holds rows of the tables that were, and nothing brings those up to date. And the loss of
 //! the key that its secrets are sealed with: copies are not moved to a new key; going back moves what they hold, as long as the old key
