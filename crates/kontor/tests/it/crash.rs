@@ -375,9 +375,8 @@ impl Stage {
         }
     }
 
-    /// Until no webhook is under way any more on either side. Klarna's gaps between attempts are long, so its clock is moved.
-    /// Waits until everything was told. The network's clock is moved on meanwhile; what its next day begins with (settlements) lies in the future for
-    /// the gateway, which refuses it until then, and rightly.
+    /// Until no webhook about payments is under way any more on either side. Klarna's gaps between attempts are long, so its clock is moved;
+    /// what its next day begins with (settlements) then lies in the future for the gateway, which refuses it until then, and rightly.
     async fn settle(&self) {
         let since = Instant::now();
         loop {

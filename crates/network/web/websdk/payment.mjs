@@ -624,8 +624,8 @@ export class Payment {
   }
 
   /**
-   * What redirects left behind, until somebody listens. A page may have several instances, of several copies of this module even: the classic
-   * script's own is one, and it may be ready before the one that has the handlers.
+   * What redirects left behind, until somebody listens. A page may have several instances, of several copies of this module
+   * even: the classic script's own is one, and it may be ready before the one that has the handlers.
    * @returns {Returned}
    */
   #returned() {
